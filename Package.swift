@@ -1,0 +1,131 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Declared above the package: a constant declared below it silently takes no effect (SwiftPM #6597).
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A package product, named by how the code imports it.
+let external: [String: Target.Dependency] = [
+    "ArgumentParser": .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "AsyncHTTPClient": .product(name: "AsyncHTTPClient", package: "async-http-client"),
+    "Configuration": .product(name: "Configuration", package: "swift-configuration"),
+    "Crypto": .product(name: "Crypto", package: "swift-crypto"),
+    "CryptoExtras": .product(name: "CryptoExtras", package: "swift-crypto"),
+    "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
+    "Hummingbird": .product(name: "Hummingbird", package: "hummingbird"),
+    "HummingbirdTesting": .product(name: "HummingbirdTesting", package: "hummingbird"),
+    "JWTKit": .product(name: "JWTKit", package: "jwt-kit"),
+    "Logging": .product(name: "Logging", package: "swift-log"),
+    "Metrics": .product(name: "Metrics", package: "swift-metrics"),
+    "NIOCore": .product(name: "NIOCore", package: "swift-nio"),
+    "NIOHTTP1": .product(name: "NIOHTTP1", package: "swift-nio"),
+    "NIOPosix": .product(name: "NIOPosix", package: "swift-nio"),
+    "OrderedCollections": .product(name: "OrderedCollections", package: "swift-collections"),
+    "ServiceLifecycle": .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    "Tracing": .product(name: "Tracing", package: "swift-distributed-tracing"),
+    "Yams": .product(name: "Yams", package: "Yams"),
+]
+
+/// What a target may import: our modules by name, package products by name. Unknown names are our own modules.
+func dependencies(_ names: [String]) -> [Target.Dependency] {
+    names.map { external[$0] ?? .target(name: $0) }
+}
+
+func shared(_ name: String, _ uses: String...) -> Target {
+    .target(name: name, dependencies: dependencies(uses), path: "Shared/\(name)", swiftSettings: settings)
+}
+
+/// A service is a library, so that tests can import it, and a few lines of `Main/` that make it an executable.
+func service(_ name: String, _ uses: String...) -> [Target] {
+    [
+        .target(
+            name: name, dependencies: dependencies(serviceBase + uses), path: "Services/\(name)", exclude: ["Main"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "\(name)Main", dependencies: dependencies([name, "ServiceKit"]), path: "Services/\(name)/Main",
+            swiftSettings: settings),
+    ]
+}
+
+func tests(_ name: String, _ uses: String...) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies(uses), path: "Tests/\(name)Tests",
+        swiftSettings: settings)
+}
+
+let serviceBase = ["Contracts", "Database", "Messaging", "Web", "ServiceKit", "Logging", "Hummingbird", "HTTPTypes"]
+
+let package = Package(
+    name: "deskwire",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "deskwire-gateway", targets: ["GatewayMain"]),
+        .executable(name: "deskwire-tickets", targets: ["TicketsMain"]),
+        .executable(name: "deskwire-routing", targets: ["RoutingMain"]),
+        .executable(name: "deskwire-sla", targets: ["SLAMain"]),
+        .executable(name: "deskwire-notifications", targets: ["NotificationsMain"]),
+        .executable(name: "deskwire-knowledge", targets: ["KnowledgeMain"]),
+        .executable(name: "deskwire", targets: ["Deskwire"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibPQ", path: "Shared/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "CRabbitMQ", path: "Shared/CRabbitMQ", pkgConfig: "librabbitmq",
+            providers: [.apt(["librabbitmq-dev"])]),
+
+        shared("Contracts"),
+        shared("Database", "Contracts", "CLibPQ", "Logging", "ServiceLifecycle"),
+        shared("AMQP", "CRabbitMQ", "Logging", "ServiceLifecycle"),
+        shared("Messaging", "Contracts", "Database", "AMQP", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
+        shared(
+            "Web", "Contracts", "Database", "Messaging", "Crypto", "HTTPTypes", "Hummingbird", "Logging", "Metrics",
+            "NIOCore", "Tracing"),
+        shared(
+            "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
+            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "ServiceLifecycle", "Tracing", "Yams"),
+        shared("TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
+            "HummingbirdTesting", "Logging"),
+
+        .executableTarget(
+            name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore"]),
+            path: "Services/Deskwire", swiftSettings: settings),
+
+        tests("Contracts", "Contracts", "TestKit"),
+        tests("Database", "Database", "Contracts", "TestKit"),
+        tests("AMQP", "AMQP", "TestKit"),
+        tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit"),
+        tests("Web", "Web", "Contracts", "Database", "Messaging", "Hummingbird", "HTTPTypes", "TestKit"),
+        tests("ServiceKit", "ServiceKit", "TestKit", "Logging", "Metrics", "Tracing"),
+        tests("Gateway", "Gateway", "TestKit"),
+        tests("Tickets", "Tickets", "TestKit"),
+        tests("System", "Contracts", "Database", "AMQP", "TestKit", "AsyncHTTPClient"),
+        tests("Tidy", "Contracts"),
+    ]
+        + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore")
+        + service("Tickets", "NIOCore")
+        + service("Routing")
+        + service("SLA")
+        + service("Notifications")
+        + service("Knowledge")
+)
