@@ -28,6 +28,7 @@ let external: [String: Target.Dependency] = [
     "OrderedCollections": .product(name: "OrderedCollections", package: "swift-collections"),
     "ServiceLifecycle": .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     "Tracing": .product(name: "Tracing", package: "swift-distributed-tracing"),
+    "UnixSignals": .product(name: "UnixSignals", package: "swift-service-lifecycle"),
     "Yams": .product(name: "Yams", package: "Yams"),
 ]
 
@@ -103,7 +104,8 @@ let package = Package(
             "NIOCore", "Tracing"),
         shared(
             "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
-            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "ServiceLifecycle", "Tracing", "Yams"),
+            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle", "Tracing",
+            "UnixSignals", "Yams"),
         shared("TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
             "HummingbirdTesting", "Logging"),
 
