@@ -105,7 +105,7 @@ struct TracingTests {
         var context = ServiceContext.topLevel
         context.traceContext = TraceContext(traceparent: Self.parent)
         struct Broken: Error {}
-        try? await tracer.withSpan("GET /tickets", context: context, ofKind: .server) { span in
+        try? tracer.withSpan("GET /tickets", context: context, ofKind: .server) { span in
             span.attributes["http.response.status_code"] = 500
             span.attributes["tags"] = ["a", "b"]
             throw Broken()
