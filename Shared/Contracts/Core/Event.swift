@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A fact that a service publishes, declared once: the type is the payload beside the envelope.
@@ -19,6 +19,8 @@ public protocol Event: Codable, Sendable, Equatable {
     /// The service that emits it.
     static var owner: String { get }
     static var status: EventStatus { get }
+    /// What a field means where its name does not say it, by field name.
+    static var notes: [String: String] { get }
     static var example: Self { get }
     /// Whose sequence this event takes.
     var aggregate: Aggregate { get }
@@ -27,6 +29,7 @@ public protocol Event: Codable, Sendable, Equatable {
 extension Event {
     public static var version: Int { 1 }
     public static var status: EventStatus { .catalogOnly }
+    public static var notes: [String: String] { [:] }
 }
 
 /// Whether a service emits an event today.

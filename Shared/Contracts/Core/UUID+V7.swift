@@ -1,9 +1,9 @@
 import Synchronization
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 extension UUID {
@@ -33,14 +33,15 @@ extension UUID {
     private static let lastTick = Atomic<UInt64>(0)
 
     private init(tick: UInt64, random: UInt64) {
-        let high = (tick & ~0xFFF) << 4 | 0x7000 | tick & 0xFFF
-        let low = 1 << 63 | random & (1 << 62 - 1)
-        func byte(_ word: UInt64, _ position: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: word >> (56 - 8 * position)) }
+        self.init(high: (tick & ~0xFFF) << 4 | 0x7000 | tick & 0xFFF, low: 1 << 63 | random & (1 << 62 - 1))
+    }
+
+    init(high: UInt64, low: UInt64) {
         self.init(
             uuid: (
-                byte(high, 0), byte(high, 1), byte(high, 2), byte(high, 3), byte(high, 4), byte(high, 5),
-                byte(high, 6), byte(high, 7), byte(low, 0), byte(low, 1), byte(low, 2), byte(low, 3), byte(low, 4),
-                byte(low, 5), byte(low, 6), byte(low, 7)
+                high[byte: 0], high[byte: 1], high[byte: 2], high[byte: 3], high[byte: 4], high[byte: 5],
+                high[byte: 6], high[byte: 7], low[byte: 0], low[byte: 1], low[byte: 2], low[byte: 3], low[byte: 4],
+                low[byte: 5], low[byte: 6], low[byte: 7]
             ))
     }
 
@@ -120,4 +121,9 @@ extension UUID {
         guard complete else { return nil }
         self.init(uuid: value)
     }
+}
+
+extension UInt64 {
+    /// Counted from the most significant one.
+    fileprivate subscript(byte position: Int) -> UInt8 { UInt8(truncatingIfNeeded: self >> (56 - 8 * position)) }
 }

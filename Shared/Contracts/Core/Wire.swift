@@ -29,7 +29,7 @@ public enum Wire {
 
     public static func decode<T: Decodable>(_ type: T.Type, from json: JSON) throws(WireError) -> T {
         do {
-            return try WireDecoder(value: json, path: nil).decode(type)
+            return try WireDecoder(value: json).decode(type)
         } catch let error as WireError {
             throw error
         } catch let error as DecodingError {

@@ -1,10 +1,10 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
-/// Where a value stands, linked upwards: built only where values nest, turned into a pointer only for an error.
+/// Where a value stands, linked upwards; turned into a pointer only for an error.
 final class WirePath: Sendable {
     enum Step: Sendable {
         case key(String)
@@ -36,7 +36,17 @@ final class WirePath: Sendable {
 
 struct WireDecoder: Decoder {
     let value: JSON
-    let path: WirePath?
+    private let parent: WirePath?
+    private let step: WirePath.Step?
+
+    init(value: JSON, parent: WirePath? = nil, step: WirePath.Step? = nil) {
+        self.value = value
+        self.parent = parent
+        self.step = step
+    }
+
+    /// Made on demand: most values are plain and right, and need none.
+    var path: WirePath? { step.map { WirePath(parent, $0) } ?? parent }
 
     var codingPath: [any CodingKey] { path?.codingPath ?? [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
@@ -116,7 +126,8 @@ private struct WireKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol
 
     private func value(_ key: Key) throws -> JSON {
         guard let value = object[key.stringValue] else {
-            throw WireError(code: .required, pointer: pathTo(key.stringValue).pointer, detail: "is required")
+            throw WireError(
+                code: .required, pointer: WirePath(path, .key(key.stringValue)).pointer, detail: "is required")
         }
         return value
     }
@@ -126,13 +137,11 @@ private struct WireKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol
         let name = key.stringValue
         guard let value = object[name] else { return nil }
         if case .null = value { return nil }
-        return WireDecoder(value: value, path: pathTo(name))
+        return WireDecoder(value: value, parent: path, step: .key(name))
     }
 
-    private func pathTo(_ name: String) -> WirePath { WirePath(path, .key(name)) }
-
     private func decoder(_ key: Key) throws -> WireDecoder {
-        WireDecoder(value: try value(key), path: pathTo(key.stringValue))
+        WireDecoder(value: try value(key), parent: path, step: .key(key.stringValue))
     }
 
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try decoder(key).bool() }
@@ -167,7 +176,7 @@ private struct WireKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol
         try decoder(key).unkeyedContainer()
     }
 
-    func superDecoder() throws -> any Decoder { WireDecoder(value: .object(object), path: path) }
+    func superDecoder() throws -> any Decoder { WireDecoder(value: .object(object), parent: path) }
     func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 }
 
@@ -218,11 +227,11 @@ private struct WireUnkeyedDecoding: UnkeyedDecodingContainer {
     }
 
     private func peek() throws -> WireDecoder {
-        let here = WirePath(path, .index(currentIndex))
         guard !isAtEnd else {
+            let here = WirePath(path, .index(currentIndex))
             throw WireError(code: .required, pointer: here.pointer, detail: "the array is too short")
         }
-        return WireDecoder(value: values[currentIndex], path: here)
+        return WireDecoder(value: values[currentIndex], parent: path, step: .index(currentIndex))
     }
 }
 
