@@ -110,7 +110,7 @@ let package = Package(
             "HummingbirdTesting", "Logging"),
 
         .executableTarget(
-            name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore"]),
+            name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
             path: "Services/Deskwire", swiftSettings: settings),
 
         tests("Contracts", "Contracts", "TestKit"),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import NIOHTTP1
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import NIOHTTP1
 
 /// `deskwire dead-letters`: messages that a service gave up on, with the reason; nothing is lost until someone says so.
 struct DeadLetters: AsyncParsableCommand {

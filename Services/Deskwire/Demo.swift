@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import NIOHTTP1
 
 /// `deskwire demo`: traffic that can be watched, made through the gateway like any client's.
 struct Demo: AsyncParsableCommand {

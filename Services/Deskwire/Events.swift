@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Contracts
+import NIOHTTP1
 import NIOCore
 
 #if canImport(FoundationEssentials)

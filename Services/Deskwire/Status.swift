@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import NIOHTTP1
 
 /// `deskwire status`: the services, what waits in them, and what they gave up on.
 struct Status: AsyncParsableCommand {
