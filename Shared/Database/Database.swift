@@ -1,0 +1,81 @@
+import Logging
+import ServiceLifecycle
+
+/// A service's database: a pool of connections, and transactions on them.
+///
+/// ```swift
+/// let subject = try await database.transaction(as: .tenant(id), readOnly: true) { tx in
+///     try await tx.first("SELECT subject FROM tickets WHERE tenant_id = \(id) AND id = \(ticket)")?.get("subject", as: String.self)
+/// }
+/// ```
+public final class Database: Sendable, Service {
+    public let configuration: DatabaseConfiguration
+    private let pool: Pool
+
+    /// Nothing is connected before it is needed.
+    public init(_ configuration: DatabaseConfiguration) {
+        self.configuration = configuration
+        var logger = Logger(label: "deskwire.database")
+        logger[metadataKey: "schema"] = "\(configuration.schema)"
+        pool = Pool(configuration, logger: logger)
+    }
+
+    deinit { pool.close() }
+
+    /// Runs `body` in a transaction that sees the rows of `scope` alone: commits when it returns, rolls back when it
+    /// throws.
+    ///
+    /// - Parameters:
+    ///   - retries: How often the body is run again after a serialization failure or a deadlock.
+    ///   - timeout: Instead of the configured limit for each statement.
+    public func transaction<Result>(
+        as scope: Scope, readOnly: Bool = false, isolation: Isolation = .readCommitted, retries: Int = 0,
+        timeout: Duration? = nil, _ body: (Transaction) async throws -> Result
+    ) async throws -> Result {
+        var retriesLeft = retries
+        while true {
+            let connection = try await pool.acquire()
+            defer { pool.release(connection) }
+            let transaction = Transaction(
+                on: connection, scope: scope, readOnly: readOnly, isolation: isolation, timeout: timeout)
+            do {
+                let result = try await body(transaction)
+                try await transaction.commit()
+                return result
+            } catch {
+                await transaction.rollback()
+                guard retriesLeft > 0, let kind = (error as? DatabaseError)?.kind else { throw error }
+                guard kind == .serialization || kind == .deadlock else { throw error }
+                retriesLeft -= 1
+            }
+            try await Task.sleep(for: .milliseconds(Int.random(in: 1...20)))
+        }
+    }
+
+    /// Whether the database answers.
+    public func ping() async -> Bool {
+        let answer = try? await transaction(as: .none, readOnly: true, timeout: .seconds(2)) { transaction in
+            try await transaction.first("SELECT 1")
+        }
+        return answer != nil
+    }
+
+    /// What the pool does and has done.
+    public var statistics: PoolStatistics { pool.statistics }
+
+    /// Keeps the configured number of connections warm until the process shuts down, then closes them.
+    public func run() async throws {
+        defer { pool.close() }
+        try? await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                self.pool.maintain(minimum: self.configuration.minConnections)
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Closes the connections; transactions in progress finish, new ones are refused.
+    public func close() {
+        pool.close()
+    }
+}
