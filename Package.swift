@@ -25,6 +25,7 @@ let external: [String: Target.Dependency] = [
     "NIOCore": .product(name: "NIOCore", package: "swift-nio"),
     "NIOHTTP1": .product(name: "NIOHTTP1", package: "swift-nio"),
     "NIOPosix": .product(name: "NIOPosix", package: "swift-nio"),
+    "NIOSSL": .product(name: "NIOSSL", package: "swift-nio-ssl"),
     "OrderedCollections": .product(name: "OrderedCollections", package: "swift-collections"),
     "ServiceLifecycle": .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     "Tracing": .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -83,6 +84,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -107,7 +109,7 @@ let package = Package(
             "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle", "Tracing",
             "UnixSignals", "Yams"),
         shared("TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
-            "HummingbirdTesting", "Logging"),
+            "HummingbirdTesting", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
 
         .executableTarget(
             name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
@@ -115,7 +117,7 @@ let package = Package(
 
         tests("Contracts", "Contracts", "TestKit"),
         tests("Database", "Database", "Contracts", "TestKit"),
-        tests("AMQP", "AMQP", "TestKit"),
+        tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit"),
         tests("Web", "Web", "Contracts", "Database", "Messaging", "Hummingbird", "HTTPTypes", "TestKit"),
         tests("ServiceKit", "ServiceKit", "TestKit", "Logging", "Metrics", "Tracing"),

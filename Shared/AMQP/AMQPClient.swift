@@ -127,7 +127,7 @@ public final class AMQPClient: Sendable, Service {
                     name: name, type: "direct", passive: true, durable: true, autoDelete: false, isInternal: false,
                     arguments: [:]))
             return true
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return false
         }
     }
@@ -158,7 +158,7 @@ public final class AMQPClient: Sendable, Service {
                     name: name, passive: true, durable: true, exclusive: false, autoDelete: false, arguments: [:]))
             if case .queue(let status) = reply { return status }
             return nil
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }

@@ -190,14 +190,16 @@ private func startThread(_ body: @escaping @Sendable () -> Void) {
     pthread_attr_setstacksize(&attributes, 1024 * 1024)
     var thread = pthread_t()
     let start = Unmanaged.passRetained(Start(body))
-    let status = pthread_create(&thread, &attributes, { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        var signals = sigset_t()
-        sigfillset(&signals)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        start.body()
-        return nil
-    }, start.toOpaque())
+    let status = pthread_create(
+        &thread, &attributes,
+        { argument in
+            guard let argument else { return nil }
+            let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+            var signals = sigset_t()
+            sigfillset(&signals)
+            pthread_sigmask(SIG_BLOCK, &signals, nil)
+            start.body()
+            return nil
+        }, start.toOpaque())
     precondition(status == 0, "no thread left for a broker connection")
 }
