@@ -109,7 +109,7 @@ final class Connection: @unchecked Sendable {
     /// late and hit whoever used the connection next.
     private func cancel() {
         isBroken = true
-        Thread.start {
+        BlockingThread.start {
             var message = [CChar](repeating: 0, count: 256)
             PQcancel(self.canceller, &message, Int32(message.count))
         }

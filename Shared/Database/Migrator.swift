@@ -20,28 +20,31 @@ public struct Migrator: Sendable {
     /// Applies what is missing, and says what that was.
     @discardableResult
     public func migrate(_ migrations: [Migration]) async throws -> [Migration] {
-        try await Thread.run {
-            let session = try open()
-            try session.execute(
-                """
-                SELECT pg_advisory_lock(hashtextextended('deskwire.migrate.' || current_schema, 0));
-                CREATE TABLE IF NOT EXISTS schema_migrations (
-                    version    integer        PRIMARY KEY,
-                    name       text           NOT NULL,
-                    checksum   text           NOT NULL,
-                    applied_at timestamptz(3) NOT NULL DEFAULT now()
-                );
-                GRANT SELECT ON schema_migrations TO \(SQL.quoted(identifier: applicationRole));
-                """)
-            let pending = try Migration.plan(migrations, applied: try Self.applied(session))
-            for migration in pending { try apply(migration, session) }
-            return pending
-        }
+        try await BlockingThread.run { try migrateBlocking(migrations) }
+    }
+
+    /// `migrate` on the caller's thread.
+    package func migrateBlocking(_ migrations: [Migration]) throws -> [Migration] {
+        let session = try open()
+        try session.execute(
+            """
+            SELECT pg_advisory_lock(hashtextextended('deskwire.migrate.' || current_schema, 0));
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                version    integer        PRIMARY KEY,
+                name       text           NOT NULL,
+                checksum   text           NOT NULL,
+                applied_at timestamptz(3) NOT NULL DEFAULT now()
+            );
+            GRANT SELECT ON schema_migrations TO \(SQL.quoted(identifier: applicationRole));
+            """)
+        let pending = try Migration.plan(migrations, applied: try Self.applied(session))
+        for migration in pending { try apply(migration, session) }
+        return pending
     }
 
     /// What `migrate` would apply.
     public func pending(_ migrations: [Migration]) async throws -> [Migration] {
-        try await Thread.run {
+        try await BlockingThread.run {
             let session = try open()
             let exists = try session.rows("SELECT to_regclass('schema_migrations')")[0][0] != nil
             return try Migration.plan(migrations, applied: exists ? try Self.applied(session) : [])

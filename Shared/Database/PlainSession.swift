@@ -2,7 +2,7 @@ import CLibPQ
 import Glibc
 
 /// A blocking session that takes several statements in one text and answers in text: for migrations and test set-up.
-/// Use it on a `Thread` of its own.
+/// Use it on a `BlockingThread`.
 package final class PlainSession {
     private let pg: OpaquePointer
 

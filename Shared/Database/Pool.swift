@@ -191,7 +191,7 @@ final class Pool: Sendable {
         if state.isClosed { wanted = 0 }
         for _ in 0..<max(0, min(wanted, room)) {
             state.connecting += 1
-            Thread.start { [weak self, configuration] in
+            BlockingThread.start { [weak self, configuration] in
                 var backoffMs: UInt32 = 20
                 while true {
                     let attempt = Result { () throws(DatabaseError) in try Connection(blocking: configuration) }

@@ -47,7 +47,7 @@ final class Reactor: Sendable {
         alarm = deskwire_eventfd_create()
         precondition(epoll >= 0 && alarm >= 0, "no file descriptors left for the reactor")
         armAlarm(EPOLL_CTL_ADD)
-        Thread.start { self.run() }
+        BlockingThread.start { self.run() }
     }
 
     private func armAlarm(_ operation: CInt) {
