@@ -28,6 +28,7 @@ public final class Database: Sendable, Service {
     /// - Parameters:
     ///   - retries: How often the body is run again after a serialization failure or a deadlock.
     ///   - timeout: Instead of the configured limit for each statement.
+    @discardableResult
     public func transaction<Result>(
         as scope: Scope, readOnly: Bool = false, isolation: Isolation = .readCommitted, retries: Int = 0,
         timeout: Duration? = nil, _ body: (Transaction) async throws -> Result
