@@ -33,7 +33,7 @@ extension SystemTests {
                 try await group.waitForAll()
             }
 
-            var books = Books(environment: environment, ledger: ledger, run: run)
+            let books = Books(environment: environment, ledger: ledger, run: run)
             let verdict = try await books.compare(with: subscriber, client: client, path: path, within: .seconds(120))
             print(
                 "fault run: \(Self.seconds) s, \(Self.clients) clients, \(ledger.requests) requests, \(ledger.retries) retries, "
@@ -106,7 +106,7 @@ final class Faults: Sendable {
 
     /// Resets every TCP connection to a port (`ss -K`); where the kernel can't, the server closes them instead.
     private static func reset(port: Int, in environment: Stack.Environment) async throws {
-        let result = try await run("/bin/ss", ["-K", "dst", "127.0.0.1", "dport", "=", ":\(port)"])
+        let result = try await deskwireRun("/bin/ss", ["-K", "dst", "127.0.0.1", "dport", "=", ":\(port)"])
         if result.status != 0 { throw StackError("ss -K: \(result.output)") }
     }
 }

@@ -56,7 +56,7 @@ actor Stack {
         environment["DESKWIRE_BIN"] = Bundle.main.executableURL?.deletingLastPathComponent().path
         StackCleanup.home.withLock { $0 = home.path }
         atexit { StackCleanup.down() }
-        let result = try await run(root.appendingPathComponent("deploy/up").path, [], environment: environment)
+        let result = try await deskwireRun(root.appendingPathComponent("deploy/up").path, [], environment: environment)
         guard result.status == 0 else { throw StackError("deploy/up ended with \(result.status):\n\(result.output)") }
         return Environment(home: home, values: try readEnvironment(home.appendingPathComponent("env")))
     }
@@ -93,7 +93,7 @@ struct ProcessResult: Sendable {
 }
 
 /// Runs a program to its end and collects what it printed on both streams.
-func run(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> ProcessResult {
+func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> ProcessResult {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
     FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)
