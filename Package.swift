@@ -115,6 +115,10 @@ let package = Package(
             name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
             path: "Services/Deskwire", swiftSettings: settings),
 
+        .executableTarget(
+            name: "Bench", dependencies: dependencies(["AMQP", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
+            path: "Benchmarks/Bench", swiftSettings: settings),
+
         tests("Contracts", "Contracts", "TestKit"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
@@ -123,7 +127,7 @@ let package = Package(
         tests("ServiceKit", "ServiceKit", "TestKit", "Logging", "Metrics", "Tracing"),
         tests("Gateway", "Gateway", "TestKit"),
         tests("Tickets", "Tickets", "TestKit"),
-        tests("System", "Contracts", "Database", "AMQP", "TestKit", "AsyncHTTPClient"),
+        tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
         + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore")

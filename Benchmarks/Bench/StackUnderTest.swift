@@ -1,0 +1,103 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// The stack that `deploy/up` described in the environment.
+struct StackUnderTest: Sendable {
+    let url: String
+    let tenant: String
+    let key: String
+    let databaseURL: String
+    let amqpURL: String
+    let exchange: String
+    let home: URL
+    static let services = ["gateway", "tickets", "routing", "sla", "notifications", "knowledge"]
+
+    init() throws {
+        func value(_ name: String) throws -> String {
+            guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
+                throw BenchError("\(name) is not set; run deploy/bench, or source the env file that deploy/up wrote")
+            }
+            return value
+        }
+        url = try value("DESKWIRE_URL")
+        tenant = try value("DESKWIRE_TENANT")
+        key = try value("DESKWIRE_API_KEY")
+        databaseURL = try value("DESKWIRE_DATABASE_URL")
+        amqpURL = try value("DESKWIRE_AMQP_URL")
+        exchange = try value("DESKWIRE_EXCHANGE")
+        home = URL(fileURLWithPath: try value("DESKWIRE_HOME"))
+    }
+
+    /// Runs SQL as the superuser and answers what psql printed, columns by `|`.
+    @discardableResult
+    func sql(_ text: String) throws -> String {
+        try shell(["psql", databaseURL, "-AtqX", "-v", "ON_ERROR_STOP=1", "-c", text])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func send(_ method: HTTPMethod, _ path: String, json: String? = nil) async throws -> (status: UInt, body: String) {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = method
+        request.headers.add(name: "authorization", value: "Bearer \(key)")
+        if let json {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: json))
+        }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let body = try await response.body.collect(upTo: 16 * 1024 * 1024)
+        return (response.status.code, String(buffer: body))
+    }
+
+    /// Resident memory of each service's process, as one cell.
+    func residentMegabytes() -> String {
+        Self.services.map { service in
+            guard let pid = try? String(contentsOf: home.appendingPathComponent("run/\(service).pid"), encoding: .utf8),
+                let status = try? String(
+                    contentsOfFile: "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))/status", encoding: .utf8),
+                let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+                let kilobytes = Int(line.split(separator: " ")[1])
+            else { return "\(service) ?" }
+            return "\(service) \(kilobytes / 1024)"
+        }.joined(separator: ", ")
+    }
+
+    /// Waits until `condition` holds; answers how long it took, or nil when it did not within the limit.
+    func seconds(within limit: Double, until condition: () async throws -> Bool) async throws -> Double? {
+        let started = ContinuousClock.now
+        while (ContinuousClock.now - started).seconds < limit {
+            if try await condition() { return (ContinuousClock.now - started).seconds }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return nil
+    }
+}
+
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+/// Runs a program and answers its standard output; a failure carries what it said.
+@discardableResult
+func shell(_ command: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = command
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let text = String(decoding: data, as: UTF8.self)
+    guard process.terminationStatus == 0 else {
+        throw BenchError("\(command[0]) ended with \(process.terminationStatus): \(text)")
+    }
+    return text
+}
