@@ -1,0 +1,146 @@
+import AMQP
+import Contracts
+import Database
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A received message on its way to one handler.
+struct InboxEntry: Sendable {
+    var handler: String
+    var message: RawMessage
+    var received: ReceivedMessage
+}
+
+/// A message as it came, to be kept or passed on unchanged.
+struct ReceivedMessage: Sendable {
+    var exchange: String
+    var routingKey: String
+    var message: AMQPMessage
+
+    /// The handler that a requeued dead letter is for; nil for all other messages.
+    var requeuedFor: String? { message.headers[MessageHeader.requeuedFor]?.stringValue }
+}
+
+/// What the inbox says about a message and a handler.
+enum Arrival: Sendable, Equatable {
+    /// Noted now, in this transaction: to be handled.
+    case fresh
+    /// Noted before: nothing to do.
+    case duplicate
+    /// Earlier messages of the aggregate are parked: to be parked behind them.
+    case behindParked
+}
+
+/// Remembers what each handler has done with each event, in the transaction of the effects.
+enum Inbox {
+    /// Notes the entries and says which are to be handled. Each pair of handler and event comes once.
+    ///
+    /// The last parked message of an aggregate is locked, so that it can't be finished before what is parked behind it now is
+    /// committed: whoever finishes it finds its successor.
+    static func arrive(_ entries: [InboxEntry], in tx: Transaction) async throws -> [Arrival] {
+        if entries.isEmpty { return [] }
+        let requeued = entries.filter { $0.received.requeuedFor == $0.handler }
+        if !requeued.isEmpty {
+            // Given up before and sent again by somebody: to be handled after all.
+            tx.enqueue(
+                """
+                DELETE FROM inbox AS i
+                USING unnest(
+                    \(requeued.map(\.message.envelope.tenantId)), \(requeued.map(\.handler)),
+                    \(requeued.map(\.message.envelope.eventId))
+                ) AS r (tenant_id, consumer, event_id)
+                WHERE i.tenant_id = r.tenant_id AND i.consumer = r.consumer AND i.event_id = r.event_id
+                    AND i.outcome = 'dead_lettered'
+                """)
+        }
+        let rows = try await tx.query(
+            """
+            WITH input AS (
+                SELECT *
+                FROM unnest(
+                    \(entries.map(\.message.envelope.tenantId)), \(entries.map(\.handler)),
+                    \(entries.map(\.message.envelope.eventId)), \(entries.map(\.message.aggregate.id))
+                ) WITH ORDINALITY AS i (tenant_id, consumer, event_id, aggregate_id, ordinal)
+            ),
+            behind AS MATERIALIZED (
+                SELECT input.ordinal
+                FROM input
+                CROSS JOIN LATERAL (
+                    SELECT
+                    FROM parked_messages AS p
+                    WHERE p.tenant_id = input.tenant_id AND p.consumer = input.consumer
+                        AND p.aggregate_id = input.aggregate_id
+                    ORDER BY p.position DESC
+                    LIMIT 1
+                    FOR KEY SHARE
+                ) AS parked
+            ),
+            fresh AS (
+                INSERT INTO inbox (tenant_id, consumer, event_id)
+                SELECT tenant_id, consumer, event_id
+                FROM input
+                WHERE NOT EXISTS (SELECT FROM behind WHERE behind.ordinal = input.ordinal)
+                ORDER BY tenant_id, consumer, event_id
+                ON CONFLICT DO NOTHING
+                RETURNING tenant_id, consumer, event_id
+            )
+            SELECT
+                input.ordinal,
+                behind.ordinal IS NOT NULL,
+                fresh.event_id IS NOT NULL
+            FROM input
+            LEFT JOIN behind USING (ordinal)
+            LEFT JOIN fresh USING (tenant_id, consumer, event_id)
+            """)
+        var arrivals = [Arrival](repeating: .duplicate, count: entries.count)
+        for row in rows {
+            let (ordinal, isBehind, isFresh) = try row.decode((Int, Bool, Bool).self)
+            if isBehind {
+                arrivals[ordinal - 1] = .behindParked
+            } else if isFresh {
+                arrivals[ordinal - 1] = .fresh
+            }
+        }
+        return arrivals
+    }
+
+    enum Outcome: String {
+        case handled
+        case discarded
+        case deadLettered = "dead_lettered"
+    }
+
+    /// Notes an outcome that has no effects to go with it.
+    static func note(_ outcome: Outcome, handler: String, message: RawMessage) -> SQL {
+        """
+        INSERT INTO inbox (tenant_id, consumer, event_id, outcome)
+        VALUES (\(message.envelope.tenantId), \(handler), \(message.envelope.eventId), \(outcome.rawValue))
+        ON CONFLICT (tenant_id, consumer, event_id)
+        DO UPDATE SET outcome = excluded.outcome, handled_at = excluded.handled_at
+        """
+    }
+
+    /// Forgets what was handled longer ago than `age`, a bounded number of rows at a time. A message that comes again after
+    /// that is handled again.
+    static func prune(olderThan age: Duration, limit: Int, in tx: Transaction) async throws -> Int {
+        try await tx.execute(
+            """
+            DELETE FROM inbox
+            WHERE ctid = ANY (ARRAY(
+                SELECT ctid
+                FROM inbox
+                WHERE handled_at < clock_timestamp() - make_interval(secs => \(age / .seconds(1)))
+                LIMIT \(limit)
+            ))
+            """)
+    }
+
+    /// Forgets everything that a handler has done, so that a replay rebuilds what it keeps.
+    static func forget(handler: String, in tx: Transaction) async throws -> Int {
+        try await tx.execute("DELETE FROM inbox WHERE consumer = \(handler)")
+    }
+}
