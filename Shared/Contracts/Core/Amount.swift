@@ -1,7 +1,7 @@
 /// A decimal number that must not change on its way, above all money: a string such as `"129.90"`.
 ///
-/// Doubles cannot hold most decimal fractions, and readers in other languages round them differently; so amounts travel as
-/// text, digits as given. Deskwire carries amounts and does no arithmetic on them.
+/// Doubles cannot hold most decimal fractions, and readers in other languages round them differently; so amounts travel
+/// as text, digits as given. Deskwire carries amounts and does no arithmetic on them.
 public struct Amount: Sendable, Hashable {
     public let text: String
 

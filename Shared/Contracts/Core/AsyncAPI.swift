@@ -56,8 +56,8 @@ public enum AsyncAPI {
                 "description": .string(
                     """
                     Every fact is published once to the durable topic exchange "\(exchange)" with the routing key \
-                    "\(exchange).<object>.<action>". Delivery is at least once, in order per aggregate: drop an eventId that \
-                    you have seen. Ignore keys that you do not know.
+                    "\(exchange).<object>.<action>". Delivery is at least once, in order per aggregate: drop an \
+                    eventId that you have seen. Ignore keys that you do not know.
                     """),
             ],
             "defaultContentType": "application/json",

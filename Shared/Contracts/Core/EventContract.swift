@@ -1,5 +1,5 @@
-/// All that is known about one version of an event, as a value: made from an `Event` type, or by hand for the events of a
-/// plain resource.
+/// All that is known about one version of an event, as a value: made from an `Event` type, or by hand for the events of
+/// a plain resource.
 public struct EventContract: Sendable, Hashable {
     public var name: String
     public var version: Int
@@ -87,6 +87,10 @@ extension EventContract {
         fields: JSON, notes: [String: String] = [:], exampleFields: JSONObject
     ) {
         var example = Self.envelopeExample
+        if name.hasSuffix(".created") {
+            example["version"] = 1
+            example["sequence"] = 1
+        }
         for (key, value) in exampleFields { example[key] = value }
         self.init(
             name: name, version: version, summary: summary, category: category, owner: owner, status: status,

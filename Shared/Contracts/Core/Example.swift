@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-/// Values for examples: the same name always gives the same id, so that the examples of different events tell one story.
+/// Values for examples: the same name always gives the same id, so that the examples of all events tell one story.
 enum Example {
     static func id(_ name: String) -> UUID {
         // A version 7 id of the example's own moment; the name decides the random part.

@@ -1,9 +1,9 @@
 extension JSONSchema {
     /// What in the new schema breaks a reader of the old one, or a new reader of what was published before.
     ///
-    /// Within one version of a contract only optional members may be added. Everything else is a breaking change: a member
-    /// that goes, changes its type or bounds, becomes optional (readers count on it) or required (what was published
-    /// before lacks it); also another value in a closed list, since readers decode such lists exhaustively.
+    /// Within one version of a contract only optional members may be added. Everything else is a breaking change: a
+    /// member that goes, changes its type or bounds, becomes optional (readers count on it) or required (what was
+    /// published before lacks it); also another value in a closed list, since readers decode such lists exhaustively.
     public static func breakingChanges(from old: JSON, to new: JSON) -> [SchemaIssue] {
         var issues: [SchemaIssue] = []
         compare(old, new, at: "", into: &issues)

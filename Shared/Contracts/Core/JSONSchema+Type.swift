@@ -12,10 +12,11 @@ public protocol SchemaDescribing: Decodable {
 }
 
 extension JSONSchema {
-    /// The schema of a type, found by letting the type decode itself from a decoder that writes down what it is asked for.
+    /// The schema of a type, found by letting the type decode itself from a decoder that writes down what it is asked
+    /// for.
     ///
-    /// Works for synthesized conformances and for hand-written ones that read their keys unconditionally. Traps on a type
-    /// that contains itself or cannot be decoded from what the probe offers: both are mistakes in a declaration.
+    /// Works for synthesized conformances and for hand-written ones that read their keys unconditionally. Traps on a
+    /// type that contains itself or cannot be decoded from what the probe offers: both are mistakes in a declaration.
     public static func of<T: Decodable>(_ type: T.Type) -> JSON {
         do {
             return try SchemaProbe.probe(type, depth: 0).schema

@@ -9,8 +9,8 @@ import Synchronization
 extension UUID {
     /// A time-ordered id (RFC 9562, version 7), greater than every id that this process made before.
     ///
-    /// The first 60 free bits are 48 bits of milliseconds and a 12-bit counter that starts low and at random in each
-    /// millisecond. When it runs over, it borrows from the next millisecond; so the ids of a burst run ahead of the clock
+    /// It begins with 48 bits of milliseconds and a 12-bit counter that starts low and at random in each millisecond.
+    /// When the counter runs over, it borrows from the next millisecond; so the ids of a burst run ahead of the clock
     /// rather than out of order.
     public static func v7() -> UUID { v7(at: .now) }
 

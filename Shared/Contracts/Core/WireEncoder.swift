@@ -6,8 +6,8 @@
 
 /// The text that all encoders and containers of one `Wire.encode` share.
 ///
-/// Containers write as they go. One closes when a container around it goes on, which is all that synthesized and ordinary
-/// hand-written conformances need; two sibling containers cannot be filled in turns.
+/// Containers write as they go. One closes when a container around it goes on, which is all that synthesized and
+/// ordinary hand-written conformances need; two sibling containers cannot be filled in turns.
 final class WireOutput {
     var writer = JSONWriter()
     private var open: [Kind] = []

@@ -55,7 +55,7 @@ public struct TicketCreated: Event {
             createdByUserId: Example.id("agent"), createdAt: Example.time(),
             snapshot: [
                 "id": .uuid(Example.id("ticket")), "key": "T-42", "subject": "Cannot reach the VPN", "status": "open",
-                "version": 3,
+                "version": 1,
             ])
     }
 }
