@@ -1,0 +1,327 @@
+import Contracts
+import Database
+import HTTPTypes
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The routes of a resource, made of its declaration.
+struct ResourceRoutes<R: Resource>: Sendable {
+    let store: ResourceStore<R>
+
+    init(_ resource: R) { store = ResourceStore(resource) }
+
+    private var resource: R { store.resource }
+    private var layout: Layout { store.layout }
+
+    /// `tickets/{ticketId}/messages`
+    private var collection: String {
+        resource.parent.map { "\($0.path)/{\($0.field)}/\(resource.path)" } ?? resource.path
+    }
+
+    private var singleton: String { "\(collection)/{\(idParameter)}" }
+    private var idParameter: String { GenericEvents.camelCase(resource.entity) + "Id" }
+    private var tag: String { resource.path }
+    private var reference: JSON { ["$ref": .string("#/components/schemas/\(resource.component)")] }
+    private var words: String { resource.entity.split(separator: "_").joined(separator: " ") }
+
+    /// Paths that are served although no method is: they answer 405, not 404.
+    var reserved: [(path: String, mounts: Set<Route.Mount>)] {
+        [(collection, resource.mounts), (singleton, resource.mounts)]
+    }
+
+    var routes: [Route] {
+        let operations = resource.operations
+        var routes: [Route] = []
+        if operations.contains(.list) { routes.append(list) }
+        if operations.contains(.create) { routes += resource.mounts.sorted { "\($0)" < "\($1)" }.map(create) }
+        if operations.contains(.get) { routes.append(get) }
+        if operations.contains(.update) { routes.append(patch) }
+        if operations.contains(.delete) { routes.append(delete) }
+        if operations.contains(.restore), resource.softDelete { routes.append(restore) }
+        return routes
+    }
+
+    // MARK: Reading
+
+    private var list: Route {
+        Route(
+            .get, collection, on: resource.mounts, permission: resource.permissions.read,
+            summary: "List \(resource.path.split(separator: "_").joined(separator: " "))",
+            description: resource.summary, tag: tag, parameters: layout.listParameters,
+            answers: [
+                AnswerSpec(
+                    .ok, "A page.", schema: ["$ref": .string("#/components/schemas/\(resource.component)Page")],
+                    example: pageExample)
+            ],
+            operationId: "list\(plural)"
+        ) { call in
+            let page = try await call.read { tx in
+                let request = try store.pageRequest(
+                    call.arguments, place: String(call.path), caller: call.caller, now: call.now)
+                return try await store.page(
+                    request, in: tx, tenantId: call.tenantId, parentId: try parentId(call), caller: call.caller,
+                    now: call.now)
+            }
+            var answer = Answer.json(bytes: page.bytes)
+            if let next = page.next { answer.headers[.link] = "<\(call.nextPage(cursor: next))>; rel=\"next\"" }
+            return answer
+        }
+    }
+
+    private var get: Route {
+        Route(
+            .get, singleton, on: resource.mounts, permission: resource.permissions.read, summary: "Get a \(words)",
+            tag: tag, parameters: layout.getParameters,
+            answers: [
+                AnswerSpec(
+                    .ok, "The \(words).", schema: reference, example: FieldSchema.entityExample(layout.fields)),
+                AnswerSpec(.notModified, "It still has the version that If-None-Match names."),
+            ],
+            operationId: "get\(resource.component)"
+        ) { call in
+            let expand = call.arguments.strings("expand")
+            return try await call.read { tx in
+                let record = try await self.read(call, in: tx, expand: expand)
+                return expand.isEmpty
+                    ? try answer(record, call) : try await answer(record, expand: expand, in: tx, call)
+            }
+        }
+    }
+
+    private func read(_ call: Call, in tx: Transaction, expand: [String]) async throws -> Record {
+        let id = try call.id(idParameter)
+        let parentId = try parentId(call)
+        if layout.projection(expanding: expand) === layout.base {
+            let record = try await store.find(
+                id, in: tx, tenantId: call.tenantId, parentId: parentId, caller: call.caller)
+            guard let record else { throw store.notFound }
+            return record
+        }
+        let record = try await store.find(
+            id, in: tx, tenantId: call.tenantId, parentId: parentId, caller: call.caller,
+            projection: layout.projection(expanding: expand))
+        guard let record else { throw store.notFound }
+        return record
+    }
+
+    /// The entity, or 304 where the caller has this version.
+    private func answer(_ record: Record, _ call: Call) throws -> Answer {
+        let tag = EntityTag.text(record.version)
+        var headers: HTTPFields = [.eTag: tag, .cacheControl: "private, no-cache"]
+        if EntityTag.matches(call.headers[.ifNoneMatch], tag: tag) { return Answer(.notModified, headers: headers) }
+        if resource.operations.contains(.update) { headers[.acceptPatch] = Self.acceptPatch }
+        return .json(bytes: try record.bytes(), headers: headers)
+    }
+
+    /// The same with what is shown beside the entity; its tag covers all of it.
+    private func answer(
+        _ record: Record, expand: [String], in tx: Transaction, _ call: Call
+    ) async throws -> Answer {
+        var additions: [(name: String, bytes: [UInt8]?)] = []
+        for expansion in resource.expansions where expand.contains(expansion.name) {
+            let input = ExpansionInput(tx: tx, records: [record], caller: call.caller, now: call.now)
+            additions.append((expansion.name, try await expansion.load(input)[record.id]))
+        }
+        var writer = JSONWriter(reservingCapacity: 2_048)
+        try record.write(to: &writer, adding: additions)
+        let digest = Base64URL.encode(Cursor.binding(String(decoding: writer.bytes, as: UTF8.self)))
+        let tag = "\"\(record.version)-\(digest)\""
+        let headers: HTTPFields = [.eTag: tag, .cacheControl: "private, no-cache"]
+        if EntityTag.matches(call.headers[.ifNoneMatch], tag: tag) { return Answer(.notModified, headers: headers) }
+        return .json(bytes: writer.bytes, headers: headers)
+    }
+
+    // MARK: Writing
+
+    private func create(on mount: Route.Mount) -> Route {
+        // Across tenants, the body says for which one; a nested row is its parent's.
+        let needsTenant = mount == .admin && resource.parent == nil
+        let fields = needsTenant ? [Field.uuid("tenantId").required] + settable : settable
+        return Route(
+            .post, collection, on: [mount], permission: resource.permissions.create, summary: "Create a \(words)",
+            tag: tag, body: .own(schema: FieldSchema.input(fields), example: FieldSchema.inputExample(fields)),
+            answers: [
+                AnswerSpec(
+                    .created, "The new \(words).", schema: reference,
+                    example: FieldSchema.entityExample(layout.fields))
+            ],
+            operationId: "create\(resource.component)"
+        ) { call in
+            let (body, tenantId) = try needsTenant ? splitTenant(call) : (try call.body(), call.tenantId)
+            let values = try store.validate(creating: body)
+            let parentId = try parentId(call)
+            return try await mapping {
+                try await call.write { op in
+                    var op = op
+                    if let tenantId { op = op.on(tenant: tenantId) }
+                    if op.isTenantOpen { op = op.on(tenant: try await parentTenant(parentId, op)) }
+                    let record = try await store.create(values, parentId: parentId, in: op)
+                    return answer(record, try record.bytes(), .created)
+                        .with(.location, call.location(record.id.text))
+                }
+            }
+        }
+    }
+
+    /// The body of an admin creation without its `tenantId`, and that.
+    private func splitTenant(_ call: Call) throws -> (JSON, UUID?) {
+        guard case .object(var object) = try call.body() else { return (try call.body(), call.tenantId) }
+        let given = object["tenantId"]
+        object["tenantId"] = nil
+        if let tenantId = given?.uuidValue ?? (given == nil ? call.tenantId : nil) {
+            return (.object(object), tenantId)
+        }
+        let fault =
+            given == nil
+            ? Fault(.pointer("/tenantId"), "required", "It is needed.")
+            : Fault(.pointer("/tenantId"), "bad_format", "It must be a UUID.")
+        do {
+            _ = try store.validate(creating: .object(object))
+        } catch let problem as Problem {
+            throw Problem.invalid([fault] + problem.errors)
+        }
+        throw Problem.invalid([fault])
+    }
+
+    private func parentTenant(_ parentId: UUID?, _ op: Operation) async throws -> UUID {
+        guard let parent = resource.parent, let parentId else { throw Problem.notFound() }
+        let row = try await op.tx.first("SELECT tenant_id FROM \(identifier: parent.table) WHERE id = \(parentId)")
+        guard let row else { throw Problem.notFound("There is no such \(parent.entity).") }
+        return try row.get(0)
+    }
+
+    private var patch: Route {
+        Route(
+            .patch, singleton, on: resource.mounts, permission: resource.permissions.update,
+            summary: "Change a \(words)", description: "A JSON merge patch (RFC 7396): null clears, absent keeps.",
+            tag: tag,
+            body: .own(
+                schema: FieldSchema.patch(layout.fields), example: FieldSchema.patchExample(layout.fields),
+                mediaTypes: [Body.mergePatch, Body.json]),
+            answers: [
+                AnswerSpec(
+                    .ok, "The \(words) after it.", schema: reference,
+                    example: FieldSchema.entityExample(layout.fields))
+            ],
+            operationId: "update\(resource.component)"
+        ) { call in
+            let body = try call.body()
+            return try await mapping {
+                try await call.write { op in
+                    let record = try await load(call, op)
+                    let changes = try store.validate(patching: record, with: body)
+                    let updated = try await store.update(record, changes: changes, in: op)
+                    return answer(updated, try updated.bytes(), .ok)
+                }
+            }
+        }
+    }
+
+    private var delete: Route {
+        Route(
+            .delete, singleton, on: resource.mounts, permission: resource.permissions.delete,
+            summary: "Delete a \(words)", tag: tag, answers: [.noContent], operationId: "delete\(resource.component)"
+        ) { call in
+            try await mapping {
+                try await call.write { op in
+                    try await store.delete(try await load(call, op), in: op)
+                    return .noContent
+                }
+            }
+        }
+    }
+
+    private var restore: Route {
+        Route(
+            .post, singleton + "/restore", on: resource.mounts, permission: resource.permissions.delete,
+            summary: "Bring a deleted \(words) back", tag: tag,
+            answers: [.entity(resource.component)], operationId: "restore\(resource.component)"
+        ) { call in
+            try await mapping {
+                try await call.write { op in
+                    let record = try await store.load(
+                        try call.id(idParameter), in: op, parentId: try parentId(call), forUpdate: true, deleted: true)
+                    let restored = try await store.restore(record, in: op)
+                    return answer(restored, try restored.bytes(), .ok)
+                }
+            }
+        }
+    }
+
+    // MARK: Helpers
+
+    static var acceptPatch: String { "\(Body.mergePatch), \(Body.json)" }
+
+    private var settable: [Field] { layout.fields.filter { !$0.isReadOnly } }
+
+    private var plural: String {
+        resource.path.split { $0 == "_" || $0 == "-" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    }
+
+    private func load(_ call: Call, _ op: Operation) async throws -> Record {
+        try await store.loadForChange(try call.id(idParameter), in: op, parentId: try parentId(call))
+    }
+
+    private func parentId(_ call: Call) throws -> UUID? { try resource.parent.map { try call.id($0.field) } }
+
+    private func answer(_ record: Record, _ bytes: [UInt8], _ status: HTTPResponse.Status) -> Answer {
+        .json(bytes: bytes, status: status, headers: [.eTag: EntityTag.text(record.version)])
+    }
+
+    /// Database errors in the words of this resource's fields.
+    private func mapping(_ body: () async throws -> Answer) async throws -> Answer {
+        do {
+            return try await body()
+        } catch let error as DatabaseError {
+            if error.kind == .foreignKey, let parent = resource.parent, error.field == parent.field {
+                throw Problem.notFound("There is no such \(parent.entity).")
+            }
+            throw Problem(error, fields: layout.fields) ?? error
+        }
+    }
+
+    private var pageExample: JSON {
+        [
+            "data": [FieldSchema.entityExample(layout.fields)],
+            "page": ["next": .null, "hasMore": false],
+        ]
+    }
+
+    /// The documentation's components of this resource.
+    var components: [(name: String, schema: JSON)] {
+        var entity = FieldSchema.entity(layout.fields, description: resource.summary)
+        for expansion in resource.expansions {
+            var schema = expansion.schema.objectValue ?? [:]
+            schema["description"] = .string("With expand=\(expansion.name): \(expansion.summary)")
+            schema["readOnly"] = true
+            entity["properties"]?[expansion.name] = .object(schema)
+        }
+        let page: JSON = [
+            "type": "object",
+            "properties": [
+                "data": ["type": "array", "items": reference],
+                "page": ["$ref": "#/components/schemas/Page"],
+            ],
+            "required": ["data", "page"],
+        ]
+        return [(resource.component, entity), (resource.component + "Page", page)]
+    }
+
+    func contracts(owner: String) -> [EventContract] {
+        GenericEvents.contracts(of: resource, layout: layout, owner: owner)
+    }
+}
+
+extension Call {
+    /// This list's address with another cursor.
+    func nextPage(cursor: String) -> String {
+        var parts = query.items.filter { $0.name != "cursor" && $0.name != "offset" }
+            .map { "\(Percent.encode($0.spelling))=\(Percent.encode($0.value))" }
+        parts.append("cursor=\(cursor)")
+        return "\(path)?\(parts.joined(separator: "&"))"
+    }
+}
