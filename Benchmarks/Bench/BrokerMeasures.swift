@@ -23,7 +23,7 @@ struct LatencyMeasure {
     static let eventsPerSecond = 200
 
     func run(into table: inout ResultTable) async throws {
-        let arrivals = Mutex<[String: Double]>([:])
+        let arrivals = Arrivals()
         let queue = "bench.latency.\(UUID().uuidString)"
         try await withBroker(stack) { client in
             try await client.declareQueue(queue, arguments: ["x-queue-type": "quorum"])
@@ -32,7 +32,7 @@ struct LatencyMeasure {
             let receiving = Task {
                 for await delivery in consumer {
                     let now = Date().timeIntervalSince1970
-                    if let id = delivery.message.messageId { arrivals.withLock { $0[id.lowercased()] = now } }
+                    if let id = delivery.message.messageId { arrivals.note(id.lowercased(), at: now) }
                     consumer.ack(delivery.tag)
                 }
             }
@@ -47,7 +47,7 @@ struct LatencyMeasure {
             WHERE name = 'ticket.created' AND recorded_at > now() - interval '\(seconds + 30) seconds'
             """)
         var milliseconds: [Double] = []
-        let seen = arrivals.withLock { $0 }
+        let seen = arrivals.all
         for line in committed.split(separator: "\n") {
             let fields = line.split(separator: "|")
             if let at = Double(fields[1]), let arrival = seen[String(fields[0])] { milliseconds.append((arrival - at) * 1000) }
@@ -73,6 +73,13 @@ struct LatencyMeasure {
             try await group.waitForAll()
         }
     }
+}
+
+/// When each event arrived, in seconds since the epoch, by event id.
+private final class Arrivals: Sendable {
+    private let times = Mutex<[String: Double]>([:])
+    var all: [String: Double] { times.withLock { $0 } }
+    func note(_ id: String, at time: Double) { times.withLock { $0[id] = time } }
 }
 
 /// The relay emptying a prepared outbox, against the broker's own rate of confirmed messages.
