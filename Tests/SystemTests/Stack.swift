@@ -46,6 +46,9 @@ actor Stack {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+    /// Where the test build put its executables: beside the test bundle.
+    static let binaries = CommandLine.arguments.first.map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
+
     private static func up() async throws -> Environment {
         let home = FileManager.default.temporaryDirectory
             .appendingPathComponent("deskwire-system-\(ProcessInfo.processInfo.processIdentifier)")
@@ -53,7 +56,7 @@ actor Stack {
         environment["DESKWIRE_HOME"] = home.path
         environment["DESKWIRE_PORT"] = environment["DESKWIRE_TEST_PORT"] ?? "0"
         // The executables that the test build has just made, instead of a release build of their own.
-        environment["DESKWIRE_BIN"] = Bundle.main.executableURL?.deletingLastPathComponent().path
+        environment["DESKWIRE_BIN"] = binaries?.path
         StackCleanup.home.withLock { $0 = home.path }
         atexit { StackCleanup.down() }
         let result = try await deskwireRun(root.appendingPathComponent("deploy/up").path, [], environment: environment)
