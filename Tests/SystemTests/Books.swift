@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import NIOHTTP1
 import TestKit
 
 /// Compares what clients were promised with what the database holds, what a subscriber received and what the projections say.
@@ -15,10 +16,10 @@ struct Books {
     ) async throws -> Verdict {
         var verdict = Verdict()
         do {
-            try await eventually(within: limit, "everything written is published and consumed") {
+            try await eventually("everything written is published and consumed", within: limit) {
                 try await waiting().isEmpty
             }
-            try await eventually(within: limit, "the subscriber has as many events as were committed") {
+            try await eventually("the subscriber has as many events as were committed", within: limit) {
                 try Set(subscriber.deliveries().map(\.eventId)).count >= (try await committedEvents().count)
             }
         } catch {

@@ -1,5 +1,5 @@
 import Contracts
-import Database
+
 import Foundation
 import Synchronization
 import TestKit
@@ -93,7 +93,7 @@ final class Faults: Sendable {
             try await fault.inflict(environment)
             log.append(fault.name)
             let environment = environment
-            try await eventually(within: .seconds(60), "all processes are back after \(fault.name)") {
+            try await eventually("all processes are back after \(fault.name)", within: .seconds(60)) {
                 (Self.services + ["postgres", "rabbitmq"]).allSatisfy { environment.pid(of: $0) != nil }
             }
         }

@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import NIOHTTP1
 import TestKit
 import Testing
 
@@ -16,7 +17,7 @@ extension SystemTests {
                 json: ["subject": "The printer is on fire", "priority": "urgent", "tags": ["Hardware"], "requesterEmail": "customer@example.com"])
             #expect(answer.status == 201, "\(answer.json.text)")
             let id = try #require(answer.json["id"]?.stringValue)
-            try await eventually(within: .seconds(10), "the event arrives") {
+            try await eventually("the event arrives", within: .seconds(10)) {
                 try subscriber.deliveries().contains { $0.payload["ticketId"]?.stringValue == id }
             }
             let delivery = try #require(try subscriber.deliveries().first { $0.payload["ticketId"]?.stringValue == id })
@@ -51,7 +52,7 @@ extension SystemTests {
             #expect(first.output.contains("\(filed) filed"), "\(first.output)")
             #expect(first.output.contains(":2:"), "the first row has no title and is on line 2: \(first.output)")
 
-            try await eventually(within: .seconds(120), "every ticket's event arrives") {
+            try await eventually("every ticket's event arrives", within: .seconds(120)) {
                 try Set(subscriber.deliveries().map(\.eventId)).count >= filed
             }
             let deliveries = try subscriber.deliveries()

@@ -1,6 +1,8 @@
 import Contracts
 import Foundation
+import NIOHTTP1
 import Synchronization
+import TestKit
 
 /// What the clients of a fault run were promised: every write that Deskwire acknowledged, by the mark it carries.
 final class Ledger: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// A whole Deskwire of one's own, brought up by `deploy/up` exactly as an operator does it, in a temporary state
@@ -98,7 +99,7 @@ struct ProcessResult: Sendable {
 /// Runs a program to its end and collects what it printed on both streams.
 func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> ProcessResult {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
-    FileManager.default.createFile(atPath: file.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
