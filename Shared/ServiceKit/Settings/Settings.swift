@@ -106,13 +106,20 @@ public struct Settings: Sendable {
                 continue
             }
             if let fault = setting.fault(in: value) {
-                let shown = setting.isSecret ? "" : ", and is \"\(value.prefix(60))\""
-                faults.append(SettingFault(setting.name, fault + shown))
+                faults.append(SettingFault(setting.name, fault + (setting.isSecret ? "" : Settings.shown(value))))
             }
             values[setting.name] = value
             origins[setting.name] = origin
         }
         guard faults.isEmpty else { throw SettingFaults(faults: faults) }
+    }
+
+    /// The faulty value, when it is short and plain; a longer one might be a secret under a wrong name.
+    private static func shown(_ value: String) -> String {
+        let isPlain = value.utf8.allSatisfy {
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || [43, 45, 46, 95].contains($0)
+        }
+        return isPlain && value.utf8.count <= 20 ? ", and is \"\(value)\"" : ""
     }
 
     /// A setting's value, from itself or from the file that `<NAME>_FILE` names; both is a fault.
