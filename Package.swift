@@ -18,6 +18,7 @@ let external: [String: Target.Dependency] = [
     "CryptoExtras": .product(name: "CryptoExtras", package: "swift-crypto"),
     "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
     "Hummingbird": .product(name: "Hummingbird", package: "hummingbird"),
+    "HummingbirdCore": .product(name: "HummingbirdCore", package: "hummingbird"),
     "HummingbirdTesting": .product(name: "HummingbirdTesting", package: "hummingbird"),
     "JWTKit": .product(name: "JWTKit", package: "jwt-kit"),
     "Logging": .product(name: "Logging", package: "swift-log"),
@@ -106,8 +107,9 @@ let package = Package(
             "NIOCore", "Tracing"),
         shared(
             "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
-            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle", "Tracing",
-            "UnixSignals", "Yams"),
+            "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "ServiceLifecycle", "Tracing", "UnixSignals", "Yams"),
+        shared("Projections", "Contracts", "Database", "Messaging", "Web", "HTTPTypes", "Logging"),
         shared("TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
 
@@ -124,7 +126,7 @@ let package = Package(
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit"),
         tests("Web", "Web", "Contracts", "Database", "Messaging", "Hummingbird", "HTTPTypes", "TestKit"),
-        tests("ServiceKit", "ServiceKit", "TestKit", "Logging", "Metrics", "Tracing"),
+        tests("ServiceKit", "ServiceKit", "Contracts", "TestKit", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
         tests("Gateway", "Gateway", "TestKit"),
         tests("Tickets", "Tickets", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
@@ -132,8 +134,8 @@ let package = Package(
     ]
         + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore")
         + service("Tickets", "NIOCore")
-        + service("Routing")
-        + service("SLA")
-        + service("Notifications")
-        + service("Knowledge")
+        + service("Routing", "Projections")
+        + service("SLA", "Projections")
+        + service("Notifications", "Projections")
+        + service("Knowledge", "Projections")
 )

@@ -1,1 +1,4 @@
-print("x")
+import Knowledge
+import ServiceKit
+
+await ServiceRunner.main(KnowledgeService.self)

@@ -1,1 +1,4 @@
-print("x")
+import Notifications
+import ServiceKit
+
+await ServiceRunner.main(NotificationsService.self)

@@ -1,1 +1,4 @@
-print("x")
+import Routing
+import ServiceKit
+
+await ServiceRunner.main(RoutingService.self)

@@ -1,1 +1,4 @@
-print("x")
+import SLA
+import ServiceKit
+
+await ServiceRunner.main(SLAService.self)

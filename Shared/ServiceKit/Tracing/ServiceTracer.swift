@@ -8,11 +8,15 @@ import Tracing
 public struct ServiceTracer: Tracer {
     private let exporter: SpanExporter?
     private let samplePercent: Int
+    private let unrecorded: Set<String>
 
-    /// - Parameter samplePercent: share of the traces begun here that are recorded; a trace that came in keeps its mark.
-    public init(exporter: SpanExporter?, samplePercent: Int = 100) {
+    /// - Parameters:
+    ///   - samplePercent: share of the traces begun here that are recorded; a trace that came in keeps its mark.
+    ///   - unrecorded: spans that don't begin a recorded trace: probes.
+    public init(exporter: SpanExporter?, samplePercent: Int = 100, unrecorded: Set<String> = []) {
         self.exporter = exporter
         self.samplePercent = samplePercent
+        self.unrecorded = unrecorded
     }
 
     public func startSpan<Instant: TracerInstant>(
@@ -23,7 +27,8 @@ public struct ServiceTracer: Tracer {
         let parent = context.traceContext
         let traceID = parent?.traceID ?? .random()
         let trace = TraceContext(
-            traceID: traceID, spanID: .random(), isSampled: parent?.isSampled ?? samples(traceID), state: parent?.state)
+            traceID: traceID, spanID: .random(), isSampled: parent?.isSampled ?? samples(traceID, operationName),
+            state: parent?.state)
         context.traceContext = trace
         guard let exporter, trace.isSampled else { return ServiceSpan(context: context, recording: nil) }
         let recorded = RecordedSpan(
@@ -33,8 +38,8 @@ public struct ServiceTracer: Tracer {
     }
 
     /// Decided by the trace id, so that processes with the same share agree.
-    private func samples(_ traceID: TraceID) -> Bool {
-        exporter != nil && traceID.low % 100 < UInt64(samplePercent)
+    private func samples(_ traceID: TraceID, _ name: String) -> Bool {
+        exporter != nil && traceID.low % 100 < UInt64(samplePercent) && !unrecorded.contains(name)
     }
 
     public func forceFlush() { exporter?.flushSoon() }

@@ -1,0 +1,29 @@
+// routing: Who works on what: decides who holds a ticket, and says why.
+//
+// Owns      the schema `routing`; so far its copies of tickets and users.
+// Emits     nothing yet.
+// Listens   to ticket and user events, for its copies.
+
+import Database
+import Messaging
+import Projections
+import ServiceKit
+import Web
+
+public struct RoutingService: Microservice {
+    public static let name = "routing"
+    public static let summary = "Who works on what: decides who holds a ticket, and says why."
+    public static let migrations: [Migration] = [Projection.migration(version: 100, projections)]
+
+    private static let projections: [Projection] = [.tickets(of: name), .users(of: name)]
+    private let rebuild: ProjectionRebuild
+
+    public init(_ platform: Platform) {
+        rebuild = ProjectionRebuild(
+            service: Self.name, database: platform.database, projections: Self.projections)
+    }
+
+    public var resources: [any Resource] { Self.projections.map { ProjectionResource($0) } }
+    public var routes: [Route] { rebuild.routes }
+    public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } }
+}
