@@ -47,6 +47,11 @@ public final class MetricsRegistry: MetricsFactory, Sendable {
         case counter(CounterSeries)
         case gauge(GaugeSeries)
         case histogram(HistogramSeries)
+
+        /// A histogram that nothing was recorded in takes 17 lines to say so, for each of a hundred routes: left out.
+        var isObserved: Bool {
+            if case .histogram(let histogram) = self { histogram.snapshot.counts.contains { $0 > 0 } } else { true }
+        }
     }
 
     private struct State {

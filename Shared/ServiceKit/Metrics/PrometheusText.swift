@@ -5,9 +5,11 @@ enum PrometheusText {
 
     static func render(_ families: [String: MetricsRegistry.Family], _ samples: [MetricSample]) -> [UInt8] {
         var text = ""
-        for (name, family) in families.sorted(by: { $0.key < $1.key }) where !family.series.isEmpty {
+        for (name, family) in families.sorted(by: { $0.key < $1.key }) {
+            let observed = family.series.filter { $0.value.isObserved }
+            if observed.isEmpty { continue }
             header(name, family.kind, family.help, &text)
-            for (key, series) in family.series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            for (key, series) in observed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
                 let names = family.labelNames[key] ?? []
                 let labels = Array(zip(names, key.dropFirst(names.count)))
                 switch series {
