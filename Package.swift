@@ -125,7 +125,9 @@ let package = Package(
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit"),
-        tests("Web", "Web", "Contracts", "Database", "Messaging", "Hummingbird", "HTTPTypes", "TestKit"),
+        tests(
+            "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
+            "Logging", "NIOCore", "TestKit"),
         tests("ServiceKit", "ServiceKit", "Contracts", "TestKit", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
         tests("Gateway", "Gateway", "TestKit"),
         tests("Tickets", "Tickets", "TestKit"),

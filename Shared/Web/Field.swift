@@ -46,22 +46,9 @@ public struct Field: Sendable {
     public init(_ name: String, _ kind: Kind) {
         self.name = name
         self.kind = kind
-        self.column = Self.snakeCase(name)
+        self.column = Name.snakeCase(name)
         if case .strings = kind { isNullable = false }
         if case .uuids = kind { isNullable = false }
-    }
-
-    /// `createdAt` → `created_at`.
-    static func snakeCase(_ name: String) -> String {
-        var text = ""
-        for character in name {
-            if character.isUppercase {
-                text += "_" + character.lowercased()
-            } else {
-                text.append(character)
-            }
-        }
-        return text
     }
 }
 

@@ -36,7 +36,17 @@ final class Projection: Sendable {
 /// A resource's declaration, worked out once: its fields in the order in which they are shown, its statements' fixed
 /// parts, its parameters.
 final class Layout: Sendable {
+    let entity: String
     let table: SQL
+    let parent: Parent?
+    let softDelete: Bool
+    let stamps: ResourceStamps
+    let audited: Bool
+    /// `cannedResponseId`
+    let idField: String
+    let expansions: [Expansion]
+    /// The contracts of the generic events; empty where there are none.
+    let contracts: [MutationAction: EventContract]
     let fields: [Field]
     let byName: [String: Field]
     /// What a caller may give.
@@ -56,15 +66,22 @@ final class Layout: Sendable {
     let expandableInList: [String]
 
     init<R: Resource>(_ resource: R) {
+        entity = resource.entity
         table = "\(identifier: resource.table)"
-        fields = Self.allFields(of: resource)
+        parent = resource.parent
+        softDelete = resource.softDelete
+        stamps = resource.stamps
+        audited = resource.audited
+        idField = Name.camelCase(resource.entity) + "Id"
+        expansions = resource.expansions
+        fields = Self.allFields(of: resource, parent: parent)
         byName = Dictionary(fields.map { ($0.name, $0) }) { _, _ in
             preconditionFailure("\(resource.entity) declares a field twice")
         }
         validator = FieldValidator(fields)
         let plain = fields.filter { $0.expand == nil }
         base = Projection(plain)
-        if let parent = resource.parent, parent.hasVersion {
+        if let parent, parent.hasVersion {
             let parentVersion: SQL = """
                 (SELECT p.version FROM \(identifier: parent.table) AS p \
                 WHERE p.tenant_id = t.tenant_id AND p.id = t.\(identifier: parent.column)) AS parent_version
@@ -92,20 +109,28 @@ final class Layout: Sendable {
         defaultSort = order
         filters = resource.filters
         let expandFields = Self.unique(fields.compactMap(\.expand))
-        expandableInGet = Self.unique(expandFields + resource.expansions.map(\.name))
-        expandableInList = Self.unique(expandFields + resource.expansions.filter(\.inLists).map(\.name))
+        expandableInGet = Self.unique(expandFields + expansions.map(\.name))
+        expandableInList = Self.unique(expandFields + expansions.filter(\.inLists).map(\.name))
         listParameters = Self.listParameters(
             fields: fields, filters: resource.filters, sorts: sortNames, expand: expandableInList)
         getParameters = Self.expandParameters(expandableInGet)
+        var contracts: [MutationAction: EventContract] = [:]
+        if case .generic = resource.events {
+            for action in GenericEvents.actions(of: resource) {
+                contracts[action] = GenericEvents.contract(
+                    action, entity: entity, idField: idField, parent: parent, fields: fields)
+            }
+        }
+        self.contracts = contracts
     }
 
-    private static func allFields<R: Resource>(of resource: R) -> [Field] {
+    private static func allFields<R: Resource>(of resource: R, parent: Parent?) -> [Field] {
         let stamps = resource.stamps
         var all: [Field] = [
             Field.uuid("id").readOnly.notNull.filterable.described("Ordered by time."),
             Field.uuid("tenantId").readOnly.notNull,
         ]
-        if let parent = resource.parent {
+        if let parent {
             all.append(Field.uuid(parent.field).column(parent.column).readOnly.notNull)
         }
         all += resource.fields

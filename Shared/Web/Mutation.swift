@@ -146,22 +146,20 @@ extension Operation {
 
 /// The events that a plain resource has without declaring them.
 enum GenericEvents {
-    static func name(_ action: MutationAction, entity: String) -> String { "\(entity).\(action.pastTense)" }
-
-    /// `cannedResponseId`
-    static func idField<R: Resource>(of resource: R) -> String { camelCase(resource.entity) + "Id" }
-
-    static func camelCase(_ snake: String) -> String {
-        let words = snake.split(separator: "_")
-        return words.dropFirst().reduce(words.first.map(String.init) ?? "") {
-            $0 + $1.prefix(1).uppercased() + $1.dropFirst()
-        }
+    static func actions<R: Resource>(of resource: R) -> [MutationAction] {
+        let operations = resource.operations
+        var actions: [MutationAction] = []
+        if operations.contains(.create) { actions.append(.create) }
+        if operations.contains(.update) { actions.append(.update) }
+        if operations.contains(.delete) { actions.append(.delete) }
+        if operations.contains(.restore), resource.softDelete { actions.append(.restore) }
+        return actions
     }
 
-    static func announcement<R: Resource>(of mutation: Mutation, for resource: R) throws -> Announcement? {
-        guard case .generic = resource.events else { return nil }
-        var fields: JSONObject = [idField(of: resource): .uuid(mutation.record.id)]
-        if let parent = resource.parent, let parentId = mutation.record.uuid(parent.field) {
+    static func announcement(of mutation: Mutation, in layout: Layout) throws -> Announcement? {
+        guard let contract = layout.contracts[mutation.action] else { return nil }
+        var fields: JSONObject = [layout.idField: .uuid(mutation.record.id)]
+        if let parent = layout.parent, let parentId = mutation.record.uuid(parent.field) {
             fields[parent.field] = .uuid(parentId)
         }
         switch mutation.action {
@@ -175,45 +173,23 @@ enum GenericEvents {
             }
             fields["changes"] = .object(changes)
         }
-        return .fields(contract(mutation.action, of: resource), fields)
+        return .fields(contract, fields)
     }
 
-    /// What publishing needs: name, version and schema ref. The documents use ``contracts(of:owner:)``.
-    private static func contract<R: Resource>(_ action: MutationAction, of resource: R) -> EventContract {
-        EventContract(
-            name: name(action, entity: resource.entity), summary: "", category: "", owner: "", status: .emitted,
-            schema: .null, example: .null)
-    }
-
-    /// The contracts of a resource's events, complete.
-    static func contracts<R: Resource>(of resource: R, layout: Layout, owner: String) -> [EventContract] {
-        switch resource.events {
-        case .none: return []
-        case .typed(let contracts): return contracts
-        case .generic: break
-        }
-        var actions: [MutationAction] = []
-        if resource.operations.contains(.create) { actions.append(.create) }
-        if resource.operations.contains(.update) { actions.append(.update) }
-        if resource.operations.contains(.delete) { actions.append(.delete) }
-        if resource.operations.contains(.restore), resource.softDelete { actions.append(.restore) }
-        return actions.map { contract($0, of: resource, layout: layout, owner: owner) }
-    }
-
-    private static func contract<R: Resource>(
-        _ action: MutationAction, of resource: R, layout: Layout, owner: String
+    /// A contract without its owner, which the service that serves the resource adds.
+    static func contract(
+        _ action: MutationAction, entity: String, idField: String, parent: Parent?, fields: [Field]
     ) -> EventContract {
-        let idField = idField(of: resource)
         var properties: JSONObject = [idField: JSONSchema.uuid]
         var example: JSONObject = [idField: Field.Kind.uuid.example]
-        if let parent = resource.parent {
+        if let parent {
             properties[parent.field] = JSONSchema.uuid
             example[parent.field] = Field.Kind.uuid.example
         }
         switch action {
         case .create, .delete, .restore:
-            properties["snapshot"] = FieldSchema.entity(layout.fields.filter { $0.expand == nil })
-            example["snapshot"] = FieldSchema.entityExample(layout.fields)
+            properties["snapshot"] = FieldSchema.entity(fields.filter { $0.expand == nil })
+            example["snapshot"] = FieldSchema.entityExample(fields)
         case .update:
             properties["updatedFields"] = JSONSchema.array(of: JSONSchema.string())
             properties["changes"] = JSONSchema.object(additionalProperties: JSONSchema.of(Change.self))
@@ -221,9 +197,8 @@ enum GenericEvents {
             example["changes"] = ["version": ["previous": 1, "new": 2]]
         }
         return EventContract(
-            name: name(action, entity: resource.entity),
-            summary: "A \(resource.entity.split(separator: "_").joined(separator: " ")) was \(action.pastTense).",
-            category: resource.entity, owner: owner, status: .emitted,
+            name: "\(entity).\(action.pastTense)", summary: "A \(Name.words(entity)) was \(action.pastTense).",
+            category: entity, owner: "", status: .emitted,
             fields: JSONSchema.object(properties: properties, required: properties.keys), exampleFields: example)
     }
 }

@@ -34,7 +34,7 @@ import HTTPTypes
 ///         CREATE TABLE canned_responses (
 ///             tenant_id uuid NOT NULL,
 ///             id uuid NOT NULL,
-///             title text NOT NULL CONSTRAINT canned_responses_title_check CHECK (char_length(title) BETWEEN 1 AND 200),
+///             title text NOT NULL,
 ///             body text NOT NULL,
 ///             visibility text NOT NULL,
 ///             group_id uuid,
@@ -45,7 +45,8 @@ import HTTPTypes
 ///             deleted_at timestamptz(3), deleted_by uuid,
 ///             PRIMARY KEY (tenant_id, id)
 ///         );
-///         CREATE UNIQUE INDEX canned_responses_title_key ON canned_responses (tenant_id, title) WHERE deleted_at IS NULL;
+///         CREATE UNIQUE INDEX canned_responses_title_key ON canned_responses (tenant_id, title)
+///             WHERE deleted_at IS NULL;   -- taken twice: 409 that names title
 ///         CREATE INDEX canned_responses_id_idx ON canned_responses (id);   -- for /v1/admin/canned_responses/{id}
 ///         SELECT secure_tenant_table('canned_responses');
 ///         """)
@@ -114,16 +115,14 @@ public protocol Resource: Sendable {
     func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws
     func willRestore(_ draft: inout Draft, _ op: Operation) async throws
     func didRestore(_ mutation: inout Mutation, _ op: Operation) async throws
-    /// The event of the mutation itself, which goes before those that hooks announce. The default makes the generic
-    /// one that `events` declares; a resource with typed events returns its own.
+    /// The event of the mutation itself, which goes before those that hooks announce, for a resource with typed
+    /// events. Where it is nil and `events` is generic, the generic one is published.
     func announcement(of mutation: Mutation) throws -> Announcement?
 }
 
 extension Resource {
     public var table: String { path }
-    public var component: String {
-        entity.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-    }
+    public var component: String { Name.capitalized(entity) }
     public var summary: String { "\(component) rows." }
     public var permissions: ResourcePermissions { ResourcePermissions(path) }
     public var operations: ResourceOperations { .all }
@@ -147,9 +146,7 @@ extension Resource {
     public func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws {}
     public func willRestore(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didRestore(_ mutation: inout Mutation, _ op: Operation) async throws {}
-    public func announcement(of mutation: Mutation) throws -> Announcement? {
-        try GenericEvents.announcement(of: mutation, for: self)
-    }
+    public func announcement(of mutation: Mutation) throws -> Announcement? { nil }
 }
 
 /// The permission that each operation needs.
@@ -234,18 +231,14 @@ public struct Parent: Sendable {
     public static func of<R: Resource>(
         _ resource: R, field: String? = nil, column: String? = nil, locked: Bool = false
     ) -> Parent {
-        let words = resource.entity.split(separator: "_")
-        let camel = words.dropFirst().reduce(words.first.map(String.init) ?? "") {
-            $0 + $1.prefix(1).uppercased() + $1.dropFirst()
-        }
-        let field = field ?? camel + "Id"
+        let field = field ?? Name.camelCase(resource.entity) + "Id"
         var load: (@Sendable (UUID, Operation) async throws -> Record)?
         if locked {
             let store = ResourceStore(resource)
             load = { id, op in try await store.load(id, in: op, forUpdate: true) }
         }
         return Parent(
-            path: resource.path, field: field, column: column ?? Field.snakeCase(field), entity: resource.entity,
+            path: resource.path, field: field, column: column ?? Name.snakeCase(field), entity: resource.entity,
             table: resource.table, softDelete: resource.softDelete, hasVersion: resource.stamps.contains(.version),
             visible: { resource.visible(to: $0) }, load: load)
     }
@@ -264,7 +257,10 @@ public enum ResourceEvents: Sendable {
 ///
 /// ```swift
 /// Filter(Parameter("tag", .text(length: 1...100, format: nil)).list) { filter in
-///     "EXISTS (SELECT FROM ticket_tags AS g WHERE g.tenant_id = t.tenant_id AND g.ticket_id = t.id AND g.tag = ANY(\(filter.strings)))"
+///     """
+///     EXISTS (SELECT FROM ticket_tags AS g
+///         WHERE g.tenant_id = t.tenant_id AND g.ticket_id = t.id AND g.tag = ANY(\(filter.strings)))
+///     """
 /// }
 /// ```
 public struct Filter: Sendable {

@@ -19,14 +19,14 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     /// `tickets/{ticketId}/messages`
     private var collection: String {
-        resource.parent.map { "\($0.path)/{\($0.field)}/\(resource.path)" } ?? resource.path
+        layout.parent.map { "\($0.path)/{\($0.field)}/\(resource.path)" } ?? resource.path
     }
 
     private var singleton: String { "\(collection)/{\(idParameter)}" }
-    private var idParameter: String { GenericEvents.camelCase(resource.entity) + "Id" }
+    private var idParameter: String { layout.idField }
     private var tag: String { resource.path }
     private var reference: JSON { ["$ref": .string("#/components/schemas/\(resource.component)")] }
-    private var words: String { resource.entity.split(separator: "_").joined(separator: " ") }
+    private var words: String { Name.words(resource.entity) }
 
     /// Paths that are served although no method is: they answer 405, not 404.
     var reserved: [(path: String, mounts: Set<Route.Mount>)] {
@@ -50,7 +50,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
     private var list: Route {
         Route(
             .get, collection, on: resource.mounts, permission: resource.permissions.read,
-            summary: "List \(resource.path.split(separator: "_").joined(separator: " "))",
+            summary: "List \(Name.words(resource.path))",
             description: resource.summary, tag: tag, parameters: layout.listParameters,
             answers: [
                 AnswerSpec(
@@ -122,7 +122,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
         _ record: Record, expand: [String], in tx: Transaction, _ call: Call
     ) async throws -> Answer {
         var additions: [(name: String, bytes: [UInt8]?)] = []
-        for expansion in resource.expansions where expand.contains(expansion.name) {
+        for expansion in layout.expansions where expand.contains(expansion.name) {
             let input = ExpansionInput(tx: tx, records: [record], caller: call.caller, now: call.now)
             additions.append((expansion.name, try await expansion.load(input)[record.id]))
         }
@@ -139,7 +139,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     private func create(on mount: Route.Mount) -> Route {
         // Across tenants, the body says for which one; a nested row is its parent's.
-        let needsTenant = mount == .admin && resource.parent == nil
+        let needsTenant = mount == .admin && layout.parent == nil
         let fields = needsTenant ? [Field.uuid("tenantId").required] + settable : settable
         return Route(
             .post, collection, on: [mount], permission: resource.permissions.create, summary: "Create a \(words)",
@@ -188,7 +188,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
     }
 
     private func parentTenant(_ parentId: UUID?, _ op: Operation) async throws -> UUID {
-        guard let parent = resource.parent, let parentId else { throw Problem.notFound() }
+        guard let parent = layout.parent, let parentId else { throw Problem.notFound() }
         let row = try await op.tx.first("SELECT tenant_id FROM \(identifier: parent.table) WHERE id = \(parentId)")
         guard let row else { throw Problem.notFound("There is no such \(parent.entity).") }
         return try row.get(0)
@@ -258,15 +258,13 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     private var settable: [Field] { layout.fields.filter { !$0.isReadOnly } }
 
-    private var plural: String {
-        resource.path.split { $0 == "_" || $0 == "-" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-    }
+    private var plural: String { Name.capitalized(resource.path) }
 
     private func load(_ call: Call, _ op: Operation) async throws -> Record {
         try await store.loadForChange(try call.id(idParameter), in: op, parentId: try parentId(call))
     }
 
-    private func parentId(_ call: Call) throws -> UUID? { try resource.parent.map { try call.id($0.field) } }
+    private func parentId(_ call: Call) throws -> UUID? { try layout.parent.map { try call.id($0.field) } }
 
     private func answer(_ record: Record, _ bytes: [UInt8], _ status: HTTPResponse.Status) -> Answer {
         .json(bytes: bytes, status: status, headers: [.eTag: EntityTag.text(record.version)])
@@ -277,7 +275,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
         do {
             return try await body()
         } catch let error as DatabaseError {
-            if error.kind == .foreignKey, let parent = resource.parent, error.field == parent.field {
+            if error.kind == .foreignKey, let parent = layout.parent, error.field == parent.field {
                 throw Problem.notFound("There is no such \(parent.entity).")
             }
             throw Problem(error, fields: layout.fields) ?? error
@@ -294,7 +292,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
     /// The documentation's components of this resource.
     var components: [(name: String, schema: JSON)] {
         var entity = FieldSchema.entity(layout.fields, description: resource.summary)
-        for expansion in resource.expansions {
+        for expansion in layout.expansions {
             var schema = expansion.schema.objectValue ?? [:]
             schema["description"] = .string("With expand=\(expansion.name): \(expansion.summary)")
             schema["readOnly"] = true
@@ -311,8 +309,14 @@ struct ResourceRoutes<R: Resource>: Sendable {
         return [(resource.component, entity), (resource.component + "Page", page)]
     }
 
+    /// The contracts of its events.
     func contracts(owner: String) -> [EventContract] {
-        GenericEvents.contracts(of: resource, layout: layout, owner: owner)
+        if case .typed(let contracts) = resource.events { return contracts }
+        return GenericEvents.actions(of: resource).compactMap { action in
+            var contract = layout.contracts[action]
+            contract?.owner = owner
+            return contract
+        }
     }
 }
 

@@ -154,7 +154,7 @@ extension ResourceStore {
     ) async throws -> Page {
         let projection = layout.projection(expanding: request.expand)
         var statements = [pageStatement(request, projection, tenantId: tenantId, parentId: parentId, caller: caller)]
-        if let parent = resource.parent, let parentId {
+        if let parent = layout.parent, let parentId {
             statements.append(parentStatement(parent, parentId, tenantId: tenantId, caller: caller))
         }
         if request.includesTotal {
@@ -163,8 +163,8 @@ extension ResourceStore {
         }
         var results = try await tx.batch(statements)
         let total = request.includesTotal ? try results.removeLast().first?.get(0, as: Int64.self) : nil
-        if resource.parent != nil, parentId != nil, results.removeLast().isEmpty {
-            throw Problem.notFound("There is no such \(resource.parent?.entity ?? "parent").")
+        if layout.parent != nil, parentId != nil, results.removeLast().isEmpty {
+            throw Problem.notFound("There is no such \(layout.parent?.entity ?? "parent").")
         }
         let rows = results.removeLast()
         let hasMore = rows.count > Int(request.limit)
@@ -182,7 +182,7 @@ extension ResourceStore {
         _ rows: ArraySlice<Row>, _ projection: Projection, expand: [String], in tx: Transaction, caller: Caller,
         now: Timestamp, next: String?, total: Int64?
     ) async throws -> [UInt8] {
-        let expansions = resource.expansions.filter { expand.contains($0.name) }
+        let expansions = layout.expansions.filter { expand.contains($0.name) }
         let records = expansions.isEmpty ? [] : try rows.map { try Record($0, projection) }
         var added: [[UUID: [UInt8]]] = []
         for expansion in expansions {
@@ -229,10 +229,10 @@ extension ResourceStore {
     ) -> [SQL] {
         var conditions: [SQL] = []
         if let tenantId { conditions.append("t.tenant_id = \(tenantId)") }
-        if let parent = resource.parent, let parentId {
+        if let parent = layout.parent, let parentId {
             conditions.append("t.\(identifier: parent.column) = \(parentId)")
         }
-        if resource.softDelete { conditions.append("t.deleted_at IS NULL") }
+        if layout.softDelete { conditions.append("t.deleted_at IS NULL") }
         if let visible = resource.visible(to: caller) { conditions.append("(\(visible))") }
         return conditions + request.conditions
     }

@@ -58,7 +58,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         forUpdate: Bool = false, deleted: Bool = false
     ) async throws -> Record? {
         var condition: SQL = "t.id = \(id)"
-        if let parent = resource.parent, let parentId {
+        if let parent = layout.parent, let parentId {
             condition += " AND t.\(identifier: parent.column) = \(parentId)"
         }
         return try await select(
@@ -82,7 +82,7 @@ public struct ResourceStore<R: Resource>: Sendable {
     ) async throws -> [Record] {
         var sql: SQL = "SELECT \(projection.sql) FROM \(layout.table) AS t WHERE "
         if let tenantId { sql += "t.tenant_id = \(tenantId) AND " }
-        if resource.softDelete { sql += deleted ? "t.deleted_at IS NOT NULL AND " : "t.deleted_at IS NULL AND " }
+        if layout.softDelete { sql += deleted ? "t.deleted_at IS NOT NULL AND " : "t.deleted_at IS NULL AND " }
         if let caller, let visible = resource.visible(to: caller) { sql += "(\(visible)) AND " }
         sql += condition
         // Not FOR UPDATE: rows that refer to this one may come and go meanwhile.
@@ -96,7 +96,7 @@ public struct ResourceStore<R: Resource>: Sendable {
     /// What a statement of one's own must select for ``record(_:)``.
     public var columns: SQL { layout.base.sql }
 
-    var notFound: Problem { .notFound("There is no such \(resource.entity).") }
+    var notFound: Problem { .notFound("There is no such \(layout.entity).") }
 
     // MARK: Checking
 
@@ -178,7 +178,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         var draft = Draft(action: .delete, id: record.id, before: record, parent: parent, values: Values())
         draft.announcements = announcements
         try await resource.willDelete(&draft, op)
-        if resource.softDelete {
+        if layout.softDelete {
             draft.values["deletedAt"] = .timestamp(op.now)
             draft.values["deletedBy"] = op.actorId.map { .uuid($0) } ?? .null
             guard try await op.tx.execute(change(of: record, draft, op)) > 0 else { throw changedMeanwhile }
@@ -223,9 +223,9 @@ public struct ResourceStore<R: Resource>: Sendable {
             columns.append("\(identifier: column)")
             values.append(value)
         }
-        if let parent = resource.parent, let parentId { add(parent.column, "\(parentId)") }
+        if let parent = layout.parent, let parentId { add(parent.column, "\(parentId)") }
         for (name, bound) in draft.values.members { add(column(name), fragment(bound)) }
-        let stamps = resource.stamps
+        let stamps = layout.stamps
         if stamps.contains(.version) { add("version", "1") }
         for (stamp, column) in [(ResourceStamps.createdAt, "created_at"), (.updatedAt, "updated_at")] {
             if stamps.contains(stamp) { add(column, "\(op.now)") }
@@ -235,7 +235,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         }
         var auxiliaries = draft.auxiliaries
         var source: SQL = "VALUES (\(SQL.joined(values)))"
-        if let parent = resource.parent, let parentId, draft.parent == nil {
+        if let parent = layout.parent, let parentId, draft.parent == nil {
             auxiliaries.append(("the_parent", parentCheck(parent, parentId, op)))
             source = "SELECT \(SQL.joined(values)) FROM the_parent"
         }
@@ -258,7 +258,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         var assignments = draft.values.members.map { name, bound -> SQL in
             "\(identifier: column(name)) = \(fragment(bound))"
         }
-        let stamps = resource.stamps
+        let stamps = layout.stamps
         if stamps.contains(.version) { assignments.append("version = t.version + 1") }
         if stamps.contains(.updatedAt) { assignments.append("updated_at = \(op.now)") }
         if stamps.contains(.updatedBy) { assignments.append("updated_by = \(op.actorId.sqlValue)") }
@@ -276,7 +276,7 @@ public struct ResourceStore<R: Resource>: Sendable {
 
     private func column(_ name: String) -> String {
         guard let field = layout.byName[name], field.expression == nil else {
-            preconditionFailure("\(resource.entity) has no column for \(name)")
+            preconditionFailure("\(layout.entity) has no column for \(name)")
         }
         return field.column
     }
@@ -292,24 +292,24 @@ public struct ResourceStore<R: Resource>: Sendable {
     // MARK: Consequences
 
     private func lockedParent(_ parentId: UUID?, _ op: Operation) async throws -> Record? {
-        guard let load = resource.parent?.load, let parentId else { return nil }
+        guard let load = layout.parent?.load, let parentId else { return nil }
         return try await load(parentId, op)
     }
 
-    func parentId(of record: Record) -> UUID? { resource.parent.flatMap { record.uuid($0.field) } }
+    func parentId(of record: Record) -> UUID? { layout.parent.flatMap { record.uuid($0.field) } }
 
-    private var parentNotFound: Problem { .notFound("There is no such \(resource.parent?.entity ?? "parent").") }
+    private var parentNotFound: Problem { .notFound("There is no such \(layout.parent?.entity ?? "parent").") }
 
     private var changedMeanwhile: Problem {
-        .conflict("The \(resource.entity) was changed at the same moment; read it again.", code: "changed_meanwhile")
+        .conflict("The \(layout.entity) was changed at the same moment; read it again.", code: "changed_meanwhile")
     }
 
     private func mutation(
         _ draft: Draft, before: Record?, record: Record, changes: [Mutation.FieldChange], version: Int64
     ) -> Mutation {
-        var aggregate = Aggregate(type: resource.entity, id: record.id)
+        var aggregate = Aggregate(type: layout.entity, id: record.id)
         var version = version
-        if let parent = resource.parent, let parentId = parentId(of: record) {
+        if let parent = layout.parent, let parentId = parentId(of: record) {
             aggregate = Aggregate(type: parent.entity, id: parentId)
             version = draft.parent?.version ?? record.parentVersion ?? 1
         }
@@ -319,8 +319,8 @@ public struct ResourceStore<R: Resource>: Sendable {
     }
 
     private func finish(_ mutation: Mutation, _ op: Operation) throws {
-        if resource.audited { op.tx.enqueue(try Audit.insertion(mutation, entity: resource.entity, op)) }
-        let own = try resource.announcement(of: mutation)
+        if layout.audited { op.tx.enqueue(try Audit.insertion(mutation, entity: layout.entity, op)) }
+        let own = try resource.announcement(of: mutation) ?? GenericEvents.announcement(of: mutation, in: layout)
         try publish(mutation, (own.map { [$0] } ?? []) + mutation.announcements, op)
     }
 
