@@ -8,7 +8,7 @@ final class Connection: @unchecked Sendable {
     private let pg: OpaquePointer
     private let canceller: OpaquePointer?
     private let socket: CInt
-    private let configuration: DatabaseConfiguration
+    let configuration: DatabaseConfiguration
     private var statements: StatementCache
     /// Answers that are on their way and that nobody waits for: those to the `COMMIT` of read-only transactions.
     private var unreadSyncs = 0
@@ -78,18 +78,18 @@ final class Connection: @unchecked Sendable {
         case rollback
     }
 
-    /// Sends the statements in one go and waits for their results: one round trip.
+    /// Sends the statements in one go and waits for their results, for `limit` at most: one round trip.
     ///
     /// When a statement fails, the server skips the rest, and its error is thrown with all answers read: the connection
     /// remains good for a `ROLLBACK`.
     func exchange(
-        _ sql: [SQL], for purpose: Purpose = .work, timeout: Duration? = nil
+        _ sql: [SQL], for purpose: Purpose = .work, within limit: Duration
     ) async throws(DatabaseError) -> [ResultSet] {
-        let deadline = ContinuousClock.now + (timeout ?? configuration.statementTimeout) + configuration.answerGrace
+        let deadline = ContinuousClock.now + limit
         let requests = try sql.map { sql throws(DatabaseError) in try Request(sql) }
         if isBroken { throw DatabaseError(.connection(outcomeUnknown: false), "the connection is gone") }
         do {
-            let expected = try send(requests)
+            let expected = try send(requests, mayDeallocate: purpose == .work)
             return try await receive(expected, until: deadline, shielded: purpose != .work)
         } catch {
             // A session that was ended for idling in its transaction had been ended before it could commit.
@@ -98,9 +98,15 @@ final class Connection: @unchecked Sendable {
         }
     }
 
+    /// Whether the session is in a transaction, sound or failed. Known after an exchange.
+    var isInTransaction: Bool { PQtransactionStatus(pg) != PQTRANS_IDLE }
+
+    /// Gives the connection up: it is in a state that nobody else may find.
+    func retire() { isBroken = true }
+
     /// Sends a statement whose result nobody needs. Its answer is read, and judged, before the next exchange.
     func send(unawaited sql: SQL) throws(DatabaseError) {
-        _ = try send([try Request(sql)])
+        _ = try send([try Request(sql)], mayDeallocate: false)
         guard PQflush(pg) == 0 else { throw lost() }
         unreadSyncs += 1
     }
@@ -158,11 +164,11 @@ final class Connection: @unchecked Sendable {
         case result(StatementCache.Statement)
     }
 
-    private func send(_ requests: [Request]) throws(DatabaseError) -> [Expected] {
+    /// A failed transaction refuses `DEALLOCATE`, so it is sent ahead of work alone.
+    private func send(_ requests: [Request], mayDeallocate: Bool) throws(DatabaseError) -> [Expected] {
         var expected: [Expected] = []
-        if PQtransactionStatus(pg) == PQTRANS_IDLE {
-            statements.trim()
-            for name in statements.takeEvicted() {
+        if mayDeallocate {
+            for name in statements.trim() {
                 guard PQsendQueryParams(pg, "DEALLOCATE \(name)", 0, nil, nil, nil, nil, 1) == 1 else { throw lost() }
                 expected.append(.nothing)
             }

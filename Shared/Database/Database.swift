@@ -53,12 +53,11 @@ public final class Database: Sendable, Service {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers within a second or two.
     public func ping() async -> Bool {
-        let answer = try? await transaction(as: .none, readOnly: true, timeout: .seconds(2)) { transaction in
-            try await transaction.first("SELECT 1")
-        }
-        return answer != nil
+        guard let connection = try? await pool.acquire(within: .seconds(1)) else { return false }
+        defer { pool.release(connection) }
+        return (try? await connection.exchange(["SELECT 1"], within: .seconds(1))) != nil
     }
 
     /// What the pool does and has done.

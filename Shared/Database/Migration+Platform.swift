@@ -27,10 +27,11 @@ extension Migration {
                     RAISE EXCEPTION 'key % of table % does not begin with tenant_id', offender, target;
                 END IF;
                 EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', target);
+                -- Subqueries, so that the settings are read once a statement and not once a row.
                 EXECUTE format('CREATE POLICY tenant ON %s USING
-                    (tenant_id = NULLIF(current_setting(''app.tenant_id'', true), '''')::uuid)', target);
+                    (tenant_id = (SELECT NULLIF(current_setting(''app.tenant_id'', true), '''')::uuid))', target);
                 EXECUTE format('CREATE POLICY admin ON %s USING
-                    (current_setting(''app.scope'', true) = ''admin'')', target);
+                    ((SELECT current_setting(''app.scope'', true) = ''admin''))', target);
                 EXECUTE format('GRANT %s ON %s TO %I', rights, target, current_setting('app.application_role'));
             END
             $$;

@@ -111,6 +111,11 @@ extension SQL {
             elements.append(.bind(value.sqlValue, Value.sqlType))
         }
 
+        /// A value or NULL, bound as the same type.
+        public mutating func appendInterpolation<Value: SQLBindable>(_ value: Value?) {
+            elements.append(.bind(value.sqlValue, Value.sqlType))
+        }
+
         /// A value whose type is known at run time only, bound.
         public mutating func appendInterpolation(_ value: SQLValue) {
             elements.append(.bind(value, value.type))

@@ -22,8 +22,6 @@ struct StatementCache {
     private var statements: [Key: Statement] = [:]
     private var uses = 0
     private var created = 0
-    /// Statements that have been dropped here and are still prepared on the server.
-    private(set) var evicted: [String] = []
 
     init(limit: Int) {
         self.limit = limit
@@ -50,17 +48,11 @@ struct StatementCache {
         statements[statement.key] = nil
     }
 
-    /// Drops what is over the limit. Called between transactions, when nothing that was looked up is still in use.
-    mutating func trim() {
-        guard statements.count > limit else { return }
+    /// Drops what is over the limit, with some room to spare, and gives back the names to deallocate.
+    mutating func trim() -> [String] {
+        guard statements.count > limit else { return [] }
         let oldest = statements.values.sorted { $0.lastUse < $1.lastUse }.prefix(statements.count - limit * 3 / 4)
         for statement in oldest { statements[statement.key] = nil }
-        evicted += oldest.map(\.name)
-    }
-
-    /// The names to deallocate now.
-    mutating func takeEvicted() -> [String] {
-        defer { evicted = [] }
-        return evicted
+        return oldest.map(\.name)
     }
 }

@@ -61,6 +61,8 @@ public final class Transaction {
     private let connection: Connection
     private let isolation: Isolation
     private let timeout: Duration?
+    /// How long a round trip may take.
+    private let limit: Duration
     private var pending: [SQL] = []
     private var hasBegun = false
     private var isOver = false
@@ -76,6 +78,7 @@ public final class Transaction {
         self.isReadOnly = readOnly
         self.isolation = isolation
         self.timeout = timeout
+        limit = (timeout ?? connection.configuration.statementTimeout) + connection.configuration.answerGrace
     }
 
     /// The rows of a statement.
@@ -138,7 +141,7 @@ public final class Transaction {
             if !connection.isBroken {
                 failure = nil
                 do {
-                    _ = try await run(["ROLLBACK TO SAVEPOINT \(identifier: name)"], for: .rollback)
+                    _ = try await exchange(["ROLLBACK TO SAVEPOINT \(identifier: name)"], for: .rollback)
                 } catch let rollbackError as DatabaseError {
                     failure = rollbackError
                 }
@@ -157,14 +160,12 @@ public final class Transaction {
             for hook in hooks { try await hook(self) }
         }
         if let failure { throw failure }
-        if isReadOnly {
-            if !pending.isEmpty { _ = try await run([]) }
-            isOver = true
+        if isReadOnly && isolation != .serializable && pending.isEmpty {
+            // Nothing depends on the answer, so nobody waits for it.
             if hasBegun { try connection.send(unawaited: "COMMIT") }
         } else if hasBegun || !pending.isEmpty {
-            let results = try await run(["COMMIT"], for: .commit)
-            isOver = true
-            guard results[0].tag == "COMMIT" else { throw DatabaseError(.misuse, "the transaction was ended early") }
+            let results = try await exchange(["COMMIT"], for: isReadOnly ? .work : .commit)
+            guard results[0].tag == "COMMIT" else { throw endedEarly() }
         }
         isOver = true
         for hook in afterCommitHooks { hook() }
@@ -174,21 +175,35 @@ public final class Transaction {
     func rollback() async {
         defer { isOver = true }
         guard hasBegun, !connection.isBroken else { return }
-        _ = try? await connection.exchange(["ROLLBACK"], for: .rollback, timeout: timeout)
+        _ = try? await connection.exchange(["ROLLBACK"], for: .rollback, within: limit)
+        if connection.isInTransaction { connection.retire() }
     }
 
-    private func run(_ statements: [SQL], for purpose: Connection.Purpose = .work) async throws -> [ResultSet] {
+    private func run(_ statements: [SQL]) async throws -> [ResultSet] {
+        let results = try await exchange(statements, for: .work)
+        guard connection.isInTransaction else { throw endedEarly() }
+        return results
+    }
+
+    private func exchange(_ statements: [SQL], for purpose: Connection.Purpose) async throws -> [ResultSet] {
         if isOver { throw DatabaseError(.misuse, "the transaction is over") }
         if let failure { throw failure }
         let queue = opening + pending + statements
         pending = []
+        hasBegun = true
         do {
-            hasBegun = true
-            return Array(try await connection.exchange(queue, for: purpose, timeout: timeout).suffix(statements.count))
+            return Array(try await connection.exchange(queue, for: purpose, within: limit).suffix(statements.count))
         } catch {
             failure = error
             throw error
         }
+    }
+
+    private func endedEarly() -> DatabaseError {
+        connection.retire()
+        let error = DatabaseError(.misuse, "a statement ended the transaction")
+        failure = error
+        return error
     }
 
     /// What goes before the first statement.

@@ -16,7 +16,7 @@ public struct TestSchema: Sendable {
 
 /// A database of its own for a test, with the roles and schemas of a deployment.
 ///
-/// The server is the one that `DESKWIRE_TEST_DATABASE_URL` names, as a superuser. The first test that wants a set of
+/// The server is the one that `DESKWIRE_TEST_DATABASE_URL` names for a superuser, or the test's own. The first test that wants a set of
 /// migrations makes a template of them, which stays for the next run; each test gets a copy of it, dropped at its end.
 public final class TestDatabase: Sendable {
     /// The name of the database.
@@ -31,17 +31,19 @@ public final class TestDatabase: Sendable {
     /// Runs `body` with a database that has one service's schema.
     public static func with<Result>(
         _ service: String = "tests", _ migrations: [Migration] = [.platform],
-        configure: (inout DatabaseConfiguration) -> Void = { _ in }, _ body: (TestDatabase) async throws -> Result
+        on server: String? = nil, configure: (inout DatabaseConfiguration) -> Void = { _ in },
+        _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
-        try await with([TestSchema(service, migrations)], configure: configure, body)
+        try await with([TestSchema(service, migrations)], on: server, configure: configure, body)
     }
 
     /// Runs `body` with a database that has the schemas of several services.
     public static func with<Result>(
-        _ schemas: [TestSchema], configure: (inout DatabaseConfiguration) -> Void = { _ in },
+        _ schemas: [TestSchema], on server: String? = nil,
+        configure: (inout DatabaseConfiguration) -> Void = { _ in },
         _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
-        let test = try await create(schemas, configure: configure)
+        let test = try await create(schemas, on: server, configure: configure)
         do {
             let result = try await body(test)
             try await test.drop()
@@ -54,9 +56,10 @@ public final class TestDatabase: Sendable {
 
     /// Creates a database; `drop` it at the end.
     public static func create(
-        _ schemas: [TestSchema], configure: (inout DatabaseConfiguration) -> Void = { _ in }
+        _ schemas: [TestSchema], on server: String? = nil,
+        configure: (inout DatabaseConfiguration) -> Void = { _ in }
     ) async throws -> TestDatabase {
-        let server = try testServer()
+        let server = try testServer(server)
         let name = "deskwire_test_\(getpid())_\(counter.add(1, ordering: .relaxed).newValue)"
         try await TestTemplate(schemas, on: server).copy(to: name)
         return TestDatabase(name: name, services: schemas.map(\.service), server: server, configure: configure)
@@ -64,8 +67,8 @@ public final class TestDatabase: Sendable {
 
     private static let counter = Atomic<Int>(0)
 
-    private static func testServer() throws -> URLComponents {
-        guard let url = ProcessInfo.processInfo.environment["DESKWIRE_TEST_DATABASE_URL"] else {
+    private static func testServer(_ url: String?) throws -> URLComponents {
+        guard let url = url ?? ProcessInfo.processInfo.environment["DESKWIRE_TEST_DATABASE_URL"] else {
             throw TestSetupError("DESKWIRE_TEST_DATABASE_URL does not name a PostgreSQL server for the tests")
         }
         guard let components = URLComponents(string: url) else { throw TestSetupError("not a URL: \(url)") }
