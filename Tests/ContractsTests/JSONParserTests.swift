@@ -136,6 +136,7 @@ import Testing
         (#""\ud800\ud800""#, .loneSurrogate),
         (#""\ud800\n""#, .loneSurrogate),
         (#""\ud800a""#, .loneSurrogate),
+        (#""\ud800\ue000""#, .loneSurrogate),
         (#""\u0000""#, .nulCharacter),
         ("\"\u{0}\"", .controlCharacter),
         ("\"a\nb\"", .controlCharacter),

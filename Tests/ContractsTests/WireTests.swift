@@ -27,7 +27,7 @@ import Testing
         var inner = Inner(name: "x", flags: [true, false])
         var list = [Inner(name: "a", flags: []), Inner(name: "b", flags: [true])]
         var nested = [[1], [], [2, 3]]
-        var dictionary = ["b": 1, "a": 2]
+        var dictionary = ["e": 5, "b": 2, "d": 4, "a": 1, "c": 3]
         var ids = ["k": [UUID(uuidString: "019B7D1C-6E00-7000-8000-00000000ABCD")!]]
         var json: JSON = ["free": [1, 2.5, .null]]
         var object: JSONObject = ["z": 1, "a": 2]
@@ -46,7 +46,7 @@ import Testing
                 + #""instant":"2026-01-02T03:04:05.678Z","day":"2026-01-02","amount":"129.90","kind":"second_one","#
                 + #""inner":{"name":"x","flags":[true,false]},"#
                 + #""list":[{"name":"a","flags":[]},{"name":"b","flags":[true]}],"nested":[[1],[],[2,3]],"#
-                + #""dictionary":{"a":2,"b":1},"ids":{"k":["019b7d1c-6e00-7000-8000-00000000abcd"]},"#
+                + #""dictionary":{"a":1,"b":2,"c":3,"d":4,"e":5},"ids":{"k":["019b7d1c-6e00-7000-8000-00000000abcd"]},"#
                 + #""json":{"free":[1,2.5,null]},"object":{"z":1,"a":2},"present":"here","optionals":[1,null]}"#)
     }
 

@@ -1,16 +1,14 @@
 /// The members of a JSON object in the order in which they were added; equality ignores that order.
+///
+/// Keys are the same when they are equal as Swift strings, so a letter with an accent is one key however it is composed.
 public struct JSONObject: Sendable {
-    @usableFromInline struct Member: Sendable {
-        @usableFromInline let key: String
-        @usableFromInline var value: JSON
-        @usableFromInline init(key: String, value: JSON) {
-            self.key = key
-            self.value = value
-        }
+    fileprivate struct Member: Sendable {
+        let key: String
+        var value: JSON
     }
 
     /// Up to this many members, comparing keys one by one beats hashing.
-    private static let linearSearchMax = 16
+    private static let linearSearchMax = 32
 
     private var members: [Member]
     /// Position by key; empty while there are at most `linearSearchMax` members.

@@ -216,22 +216,21 @@ struct JSONParser {
     private mutating func string() throws(Failure) -> String {
         at += 1
         let start = at
-        skipPlainCharacters()
+        let isASCII = skipPlainCharacters()
         guard at < end else { throw endOfText() }
-        if byte(at) == UInt8(ascii: "\"") {
-            let text = String(
-                validating: UnsafeRawBufferPointer(start: base + start, count: at - start), as: UTF8.self)
-            guard let text else { throw invalidUTF8(from: start, to: at) }
-            at += 1
-            return text
-        }
-        return try escapedString(from: start)
+        guard byte(at) == UInt8(ascii: "\"") else { return try escapedString(from: start, isASCII: isASCII) }
+        let text = UnsafeRawBufferPointer(start: base + start, count: at - start)
+        if !isASCII { try requireUTF8(text, at: start) }
+        at += 1
+        return String(decoding: text, as: UTF8.self)
     }
 
-    /// Moves to the next quote, backslash or control character, eight bytes at a time.
-    private mutating func skipPlainCharacters() {
+    /// Moves to the next quote, backslash or control character, eight bytes at a time; true if all characters on the
+    /// way were ASCII.
+    private mutating func skipPlainCharacters() -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
+        var seen: UInt64 = 0
         while at + 8 <= end {
             let word = (base + at).loadUnaligned(as: UInt64.self)
             let quote = word ^ (ones &* 0x22)
@@ -240,32 +239,38 @@ struct JSONParser {
             let hits =
                 ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- (ones &* 0x20)) & ~word)
             if hits & highs != 0 { break }
+            seen |= word
             at += 8
         }
         while at < end {
             let character = byte(at)
-            if character == UInt8(ascii: "\"") || character == UInt8(ascii: "\\") || character < 0x20 { return }
+            if character == UInt8(ascii: "\"") || character == UInt8(ascii: "\\") || character < 0x20 { break }
+            seen |= UInt64(character)
             at += 1
         }
+        return seen & highs == 0
     }
 
-    private mutating func escapedString(from start: Int) throws(Failure) -> String {
+    /// Goes on where ``skipPlainCharacters()`` stopped.
+    private mutating func escapedString(from start: Int, isASCII: Bool) throws(Failure) -> String {
         var bytes: [UInt8] = []
         var runStart = start
+        var isASCII = isASCII
         while true {
-            skipPlainCharacters()
             guard at < end else { throw endOfText() }
             bytes.append(contentsOf: UnsafeRawBufferPointer(start: base + runStart, count: at - runStart))
             switch byte(at) {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: bytes, as: UTF8.self) else {
-                    throw invalidUTF8(from: start, to: at)
+                // Escapes are valid by themselves, so that only the raw text needs a look.
+                if !isASCII {
+                    try requireUTF8(UnsafeRawBufferPointer(start: base + start, count: at - start), at: start)
                 }
                 at += 1
-                return text
+                return String(decoding: bytes, as: UTF8.self)
             case UInt8(ascii: "\\"):
                 try escape(into: &bytes)
                 runStart = at
+                if !skipPlainCharacters() { isASCII = false }
             default:
                 throw Failure(
                     code: .controlCharacter, offset: at, detail: "a control character in a string must be escaped")
@@ -466,15 +471,15 @@ struct JSONParser {
         Failure(code: .loneSurrogate, offset: start, detail: "half of a surrogate pair")
     }
 
-    private func invalidUTF8(from start: Int, to stop: Int) -> Failure {
-        // The longest valid prefix tells where the fault is.
-        var valid = start
-        while valid < stop {
-            let length = UTF8Sequence.length(at: base + valid, available: stop - valid)
-            if length == 0 { break }
+    private func requireUTF8(_ text: UnsafeRawBufferPointer, at offset: Int) throws(Failure) {
+        var valid = 0
+        while valid < text.count {
+            let length = UTF8Sequence.length(at: base + offset + valid, available: text.count - valid)
+            guard length > 0 else {
+                throw Failure(code: .invalidUTF8, offset: offset + valid, detail: "the bytes are not valid UTF-8")
+            }
             valid += length
         }
-        return Failure(code: .invalidUTF8, offset: valid, detail: "the bytes are not valid UTF-8")
     }
 }
 
@@ -513,7 +518,7 @@ private let powersOfTen: [Double] = [
 enum UTF8Sequence {
     /// Bytes of the well-formed sequence that starts here, 0 when there is none.
     static func length(at start: UnsafeRawPointer, available: Int) -> Int {
-        func byte(_ position: Int) -> UInt8 { start.load(fromByteOffset: position, as: UInt8.self) }
+        @inline(__always) func byte(_ position: Int) -> UInt8 { start.load(fromByteOffset: position, as: UInt8.self) }
         func continues(_ position: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
             position < available && range.contains(byte(position))
         }
