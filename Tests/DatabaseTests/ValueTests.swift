@@ -32,7 +32,7 @@ struct ValueTests {
                 try await roundTrip([UUID.v7(), UUID(), try #require(UUID(text: "00000000-0000-0000-0000-000000000000"))], in: tx)
                 try await roundTrip([.now, Timestamp(microseconds: 0), Timestamp(microseconds: -1), .min, .max], in: tx)
                 try await roundTrip(["0001-01-01", "1969-12-31", "2000-02-29", "9999-12-31"].compactMap(CalendarDate.init), in: tx)
-                try await roundTrip([.null, .bool(true), .string("\"\\\u{1}"), .array([]), ["a": ["b": [1, 2.5, nil]]]] as [JSON], in: tx)
+                try await roundTrip([.null, .bool(true), .string("\"\\\u{1}"), .array([]), ["a": ["b": [1, 2.5, .null]]]] as [JSON], in: tx)
                 try await roundTrip([Color.red, .darkGreen], in: tx)
                 let none = try #require(try await tx.first("SELECT \(String?.none), \([Int64]()), \(SQLValue.null)::text"))
                 #expect(try none.get(0, as: String?.self) == nil)
