@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# What the deploy commands share: where things are, how they speak, ports, secrets, identities. Sourced.
+
+DESKWIRE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+DESKWIRE_HOME=${DESKWIRE_HOME:-$DESKWIRE_ROOT/.deskwire}
+case $DESKWIRE_HOME in /*) ;; *) DESKWIRE_HOME=$PWD/$DESKWIRE_HOME ;; esac
+
+# The services, in the order they are started; each is an executable <Name>Main and a schema of the same name.
+# shellcheck disable=SC2034
+DESKWIRE_SERVICES=(tickets routing sla notifications knowledge gateway)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "deploy: $*"; exit 1; }
+
+# service_executable NAME: the build product of a service.
+service_executable() {
+    case $1 in
+        sla) echo SLAMain ;;
+        *) echo "${1^}Main" ;;
+    esac
+}
+
+# random_secret: 256 bits as letters and digits, so that it needs no quoting in a URL or a file.
+random_secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# free_port: a port nobody listens on, below the range that the kernel hands out to clients.
+free_port() {
+    local port
+    for _ in $(seq 200); do
+        port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+        if port_is_free "$port"; then echo "$port"; return; fi
+    done
+    die "no free port found"
+}
+
+# wait_until SECONDS WHAT COMMAND…: runs the command until it succeeds.
+wait_until() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || { say "deploy: $what did not come about in time"; return 1; }
+        sleep 0.1
+    done
+}
+
+# as_user USER COMMAND…: the command as that user when we are root, else as ourselves. It replaces this shell's process.
+as_user() {
+    local user=$1
+    shift
+    if [ "$(id -u)" = 0 ]; then
+        exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
+    fi
+    exec "$@"
+}
+
+# state_directory NAME USER: a directory under DESKWIRE_HOME that the user can reach and nobody else. A server that drops root
+# can't reach a home below, say, /root: then the directory lies in /var/lib and the home has a link to it.
+state_directory() {
+    local name=$1 user=$2 path=$DESKWIRE_HOME/$1
+    if [ ! -e "$path" ]; then
+        if [ "$(id -u)" = 0 ] && ! (as_user "$user" test -x "$DESKWIRE_HOME"); then
+            local elsewhere
+            elsewhere=/var/lib/deskwire/$(printf '%s' "$DESKWIRE_HOME" | cksum | cut -d' ' -f1)-$name
+            mkdir -p "$elsewhere"
+            ln -sfn "$elsewhere" "$path"
+        else
+            mkdir -p "$path"
+        fi
+        if [ "$(id -u)" = 0 ]; then chown "$user:" "$(readlink -f "$path")"; fi
+        chmod 700 "$(readlink -f "$path")"
+    fi
+    readlink -f "$path"
+}
