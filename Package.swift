@@ -129,12 +129,14 @@ let package = Package(
             "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
             "Logging", "NIOCore", "TestKit"),
         tests("ServiceKit", "ServiceKit", "Contracts", "TestKit", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
-        tests("Gateway", "Gateway", "TestKit"),
+        tests(
+            "Gateway", "Gateway", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
+            "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore"),
         tests("Tickets", "Tickets", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
-        + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore")
+        + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore", "NIOHTTP1", "NIOPosix")
         + service("Tickets", "NIOCore")
         + service("Routing", "Projections")
         + service("SLA", "Projections")
