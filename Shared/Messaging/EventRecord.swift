@@ -27,6 +27,25 @@ public struct EventRecord: Sendable, Equatable {
     /// The whole payload as JSON text.
     public var payload: [UInt8]
 
+    /// An event that is kept elsewhere than in a service's own history.
+    public init(
+        tenantId: UUID, eventId: UUID, occurredAt: Timestamp, recordedAt: Timestamp, name: String, schemaRef: String,
+        aggregate: Aggregate, aggregateVersion: Int64, sequence: Int64, traceparent: String?, payload: [UInt8]
+    ) {
+        self.tenantId = tenantId
+        self.eventId = eventId
+        cursor = .start
+        self.occurredAt = occurredAt
+        self.recordedAt = recordedAt
+        self.name = name
+        self.schemaRef = schemaRef
+        self.aggregate = aggregate
+        self.aggregateVersion = aggregateVersion
+        self.sequence = sequence
+        self.traceparent = traceparent
+        self.payload = payload
+    }
+
     /// The columns of `events`, in the order in which `init(row:)` reads them.
     static let columns: SQL = """
         e.tenant_id, e.event_id, e.xid::text, e.position, e.occurred_at, e.recorded_at, e.name, e.schema_ref,

@@ -56,7 +56,16 @@ public struct HistoryReplay: Sendable {
     }
 
     private func send(_ events: [EventRecord], to target: Target) async throws {
-        let publications = events.map { event in
+        try await Self.send(events.map { ($0, service) }, to: target, topology: topology, amqp: amqp)
+    }
+
+    /// Sends events that are kept elsewhere than in a service's own history, each with the service that published it.
+    ///
+    /// Returns when the broker has confirmed all; throws at the first that the target does not take.
+    public static func send(
+        _ events: [(event: EventRecord, service: String)], to target: Target, topology: Topology, amqp: AMQPClient
+    ) async throws {
+        let publications = events.map { event, service in
             let message = event.message(service: service, topology: topology, isReplay: true)
             return switch target {
             case .queue(let queue):

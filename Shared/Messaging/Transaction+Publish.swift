@@ -24,10 +24,13 @@ public struct EventDraft: Sendable {
     public var idempotencyKey: String?
     /// Defaults to the transaction's tenant, then to the context's.
     public var tenantId: UUID?
+    /// Nothing of the kind has happened: somebody tries out what subscribers do.
+    public var isSimulated: Bool
 
     public init(
         contract: EventContract, aggregate: Aggregate, fields: JSONObject, version: Int64, actor: Actor? = nil,
-        occurredAt: Timestamp? = nil, causationId: String? = nil, idempotencyKey: String? = nil, tenantId: UUID? = nil
+        occurredAt: Timestamp? = nil, causationId: String? = nil, idempotencyKey: String? = nil, tenantId: UUID? = nil,
+        isSimulated: Bool = false
     ) {
         self.contract = contract
         self.aggregate = aggregate
@@ -38,6 +41,7 @@ public struct EventDraft: Sendable {
         self.causationId = causationId
         self.idempotencyKey = idempotencyKey
         self.tenantId = tenantId
+        self.isSimulated = isSimulated
     }
 }
 
@@ -83,7 +87,7 @@ extension Transaction {
         try publish(
             name: E.name, schemaVersion: E.version, schemaRef: E.schemaRef, aggregate: event.aggregate,
             fields: Wire.encode(event), version: version, actor: actor, occurredAt: occurredAt, causationId: causationId,
-            idempotencyKey: idempotencyKey, tenantId: tenantId)
+            idempotencyKey: idempotencyKey, tenantId: tenantId, isSimulated: false)
     }
 
     /// Publishes an event that is declared as a value; see `publish(_:version:…)`.
@@ -93,12 +97,13 @@ extension Transaction {
             name: draft.contract.name, schemaVersion: draft.contract.version, schemaRef: draft.contract.schemaRef,
             aggregate: draft.aggregate, fields: JSON.object(draft.fields).serialized(), version: draft.version,
             actor: draft.actor, occurredAt: draft.occurredAt, causationId: draft.causationId,
-            idempotencyKey: draft.idempotencyKey, tenantId: draft.tenantId)
+            idempotencyKey: draft.idempotencyKey, tenantId: draft.tenantId, isSimulated: draft.isSimulated)
     }
 
     private func publish(
         name: String, schemaVersion: Int, schemaRef: String, aggregate: Aggregate, fields: [UInt8], version: Int64,
-        actor: Actor?, occurredAt: Timestamp?, causationId: String?, idempotencyKey: String?, tenantId: UUID?
+        actor: Actor?, occurredAt: Timestamp?, causationId: String?, idempotencyKey: String?, tenantId: UUID?,
+        isSimulated: Bool
     ) throws -> UUID {
         let context = MessagingContext.current
         let tenant = try publishingTenant(given: tenantId, context: context, event: name)
@@ -106,7 +111,7 @@ extension Transaction {
         let envelope = EventEnvelope(
             eventId: UUID.v7(), tenantId: tenant, occurredAt: occurredAt ?? .now, actor: actor ?? context.actor,
             version: version, sequence: 0, causationId: causationId ?? context.causationId,
-            idempotencyKey: idempotencyKey ?? context.idempotencyKey)
+            idempotencyKey: idempotencyKey ?? context.idempotencyKey, simulated: isSimulated ? true : nil)
         let parts = envelope.payloadParts(encodedFields: fields)
         let size = parts.head.count + parts.tail.count
         guard size <= Self.eventSizeBytesMax else {

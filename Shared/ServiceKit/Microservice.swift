@@ -51,6 +51,8 @@ public protocol Microservice: Sendable {
     var limits: ServiceAPI.Limits { get }
     /// Answers what none of its routes does.
     var fallback: ServiceAPI.Fallback? { get }
+    /// What stands before its whole interface, made once: the gateway's edge.
+    func front(of api: ServiceAPI) -> ServiceAPI.Front?
     /// Told the port that HTTP is answered on, once it is.
     func listening(on port: Int) async
 }
@@ -68,6 +70,7 @@ extension Microservice {
     public var authentication: Authentication? { nil }
     public var limits: ServiceAPI.Limits { ServiceAPI.Limits() }
     public var fallback: ServiceAPI.Fallback? { nil }
+    public func front(of api: ServiceAPI) -> ServiceAPI.Front? { nil }
     public func listening(on port: Int) async {}
 
     /// All settings of the process.

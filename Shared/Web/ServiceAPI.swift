@@ -34,6 +34,9 @@ public struct ServiceAPI: Sendable {
     /// Answers what no route matches: the gateway's proxy.
     public typealias Fallback = @Sendable (Request, _ requestId: String) async throws -> Response
 
+    /// Stands before the whole interface and decides what reaches it: the gateway's edge.
+    public typealias Front = @Sendable (Request, WebContext, WebResponder) async throws -> Response
+
     /// What a request may cost.
     public struct Limits: Sendable {
         /// Of a JSON body.
@@ -94,6 +97,22 @@ public struct ServiceAPI: Sendable {
 
     /// What Hummingbird's `Application` is made with.
     public var responder: WebResponder { WebResponder(api: self) }
+
+    /// The same behind what a service puts before it.
+    public func responder(behind front: Front?) -> FrontedResponder {
+        FrontedResponder(front: front, responder: responder)
+    }
+}
+
+/// A service's interface behind what stands before it, if anything does.
+public struct FrontedResponder: HTTPResponder {
+    let front: ServiceAPI.Front?
+    let responder: WebResponder
+
+    public func respond(to request: Request, context: WebContext) async throws -> Response {
+        guard let front else { return try await responder.respond(to: request, context: context) }
+        return try await front(request, context, responder)
+    }
 }
 
 /// A resource behind one type.

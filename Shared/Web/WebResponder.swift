@@ -15,8 +15,15 @@ import Tracing
 /// What Hummingbird keeps for a request; ours is in ``Call``.
 public struct WebContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
+    private let channel: any Channel
 
-    public init(source: Source) { coreContext = .init(source: source) }
+    public init(source: Source) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+
+    /// The address at the other end of the connection.
+    public var remoteAddress: String? { channel.remoteAddress?.ipAddress }
 }
 
 /// Takes a request through everything that is the same for all routes: ids, routing, authentication, authorization,

@@ -73,7 +73,7 @@ struct RouteTableTests {
             {"openapi": "3.1.0", "security": [{"bearer": []}], "paths": {
               "/v1/tenants/{tenantId}/imports": {
                 "parameters": [],
-                "post": {"x-body-limit": 1073741824, "x-timeout-ms": 60000, "responses": {"202": {}}},
+                "post": {"x-body-bytes-max": 1073741824, "x-timeout-ms": 60000, "responses": {"202": {}}},
                 "get": {"responses": {"200": {"content": {"application/json": {}}}}}},
               "/v1/sessions": {"post": {"security": [], "responses": {}}},
               "/v1/tenants/{tenantId}/events/stream": {

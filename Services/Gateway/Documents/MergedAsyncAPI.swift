@@ -47,8 +47,8 @@ enum EventCatalogList {
                     "owner": .string(tags?.last ?? ""), "summary": message["summary"] ?? .null,
                     "status": message["x-status"] ?? .null,
                 ]
-                entry["schemaRef"] = schemaRef.map { .string($0) } ?? .null
-                entry["schema"] = schemaRef.flatMap { schemas?[$0] } ?? .null
+                entry["schema"] = schemaRef.map { .string($0) } ?? .null
+                entry["jsonSchema"] = schemaRef.flatMap { schemas?[$0] } ?? .null
                 entry["example"] = message["examples"]?[0]?["payload"] ?? .null
                 entries.append((name + "#" + key, .object(entry)))
             }

@@ -28,6 +28,8 @@ struct Edge: Sendable {
         var contextSlack: Duration = .seconds(30)
         /// How many proxies before the gateway write `X-Forwarded-For`.
         var trustedProxies = 0
+        /// Whether requests are counted at all.
+        var areCounted = true
         /// Of callers without credentials, per address.
         var anonymous = RateQuota(requests: 600, windowSeconds: 60)
         /// Origins that may use the routes that belong to no organization.
@@ -77,9 +79,11 @@ struct Edge: Sendable {
 
     private func answer(_ request: Request, _ arrival: Arrival, _ local: Local) async throws -> Response {
         try Self.checkHygiene(request)
-        let match = directory.snapshot.table.match(method: request.method.rawValue, path: arrival.path)
+        let snapshot = directory.snapshot
+        if let document = EdgeDocuments.answer(request, path: arrival.path, snapshot: snapshot) { return document }
+        let match = snapshot.table.match(method: request.method.rawValue, path: arrival.path)
         if request.method == .options {
-            return try await preflight(request, arrival, match)
+            return try await preflight(request, arrival, snapshot.table)
         }
         switch match {
         case .route(let route, let tenant):
@@ -88,7 +92,7 @@ struct Edge: Sendable {
             throw Problem.methodNotAllowed(allow: allow)
         case .none where arrival.path.hasPrefix(RouteReader.prefix):
             // The service that has it may be starting: "not there" must not be said too early.
-            let missing = directory.snapshot.missing
+            let missing = snapshot.missing
             guard missing.isEmpty else {
                 throw Problem.unavailable("Not every service has told its routes yet (\(missing.joined(separator: ", "))).")
             }
@@ -97,6 +101,7 @@ struct Edge: Sendable {
             // Probes and documents of the gateway itself.
             var request = request
             request.strip()
+            request.set(.requestId, arrival.requestId)
             return try await local(request)
         }
     }
@@ -160,6 +165,7 @@ struct Edge: Sendable {
     }
 
     private func count(_ rateLimits: [RateLimit]) async -> [RateLimiter.Standing] {
+        guard limits.areCounted else { return [] }
         var standings: [RateLimiter.Standing] = []
         standings.reserveCapacity(rateLimits.count)
         for limit in rateLimits {
@@ -245,14 +251,14 @@ struct Edge: Sendable {
 
     // MARK: - CORS
 
-    private func preflight(_ request: Request, _ arrival: Arrival, _ match: RouteTable.Match) async throws -> Response {
-        let allow = directory.snapshot.table.allowedMethods(path: arrival.path)
+    private func preflight(_ request: Request, _ arrival: Arrival, _ table: RouteTable) async throws -> Response {
+        let allow = table.allowedMethods(path: arrival.path)
         guard let origin = arrival.origin, request.headers.contains(.accessControlRequestMethod) else {
             guard let allow else { throw Problem.notFound() }
             return Response(status: .noContent, headers: [.allow: allow.joined(separator: ", ")])
         }
         var tenant: Substring?
-        if case .route(_, let found) = directory.snapshot.table.match(method: allow?.first ?? "", path: arrival.path) {
+        if case .route(_, let found) = table.match(method: allow?.first { $0 != "OPTIONS" } ?? "", path: arrival.path) {
             tenant = found
         }
         guard try await allows(origin, tenant: tenant) else {
@@ -324,11 +330,16 @@ struct Edge: Sendable {
     }
 }
 
+extension Edge {
+    /// What the gateway's own routes may see, unlike the services: streams check their credentials again and again.
+    fileprivate static let keptFields: Set<String> = ["authorization", "content-length", "host"]
+}
+
 extension Request {
     /// Removes what only the gateway may write.
     fileprivate mutating func strip() {
         var head = self.head
-        for name in Edge.ownFields where name != "content-length" && name != "host" {
+        for name in Edge.ownFields where !Edge.keptFields.contains(name) {
             if let field = HTTPField.Name(name) { head.headerFields[field] = nil }
         }
         self = Request(head: head, body: body)

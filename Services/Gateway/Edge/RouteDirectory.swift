@@ -55,24 +55,29 @@ final class RouteDirectory: Service {
     }
 
     private struct State {
-        var documents: [String: Documents]
-        var snapshot: Snapshot
+        var own: Documents?
+        var documents: [String: Documents] = [:]
+        var snapshot = Snapshot()
     }
 
     private let client: HTTPClient
     private let upstreams: [Upstream]
-    private let own: (name: String, documents: Documents)
+    private let ownName: String
     private let title: String
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
-    /// - Parameter own: the gateway's own documents, which need no asking.
-    init(client: HTTPClient, upstreams: [Upstream], own: (name: String, documents: Documents), title: String) {
+    init(client: HTTPClient, upstreams: [Upstream], ownName: String, title: String) {
         self.client = client
         self.upstreams = upstreams
-        self.own = own
+        self.ownName = ownName
         self.title = title
-        state = Mutex(State(documents: [:], snapshot: Snapshot()))
-        rebuild([:])
+        rebuild()
+    }
+
+    /// The gateway's own documents, which need no asking.
+    func publish(own: Documents) {
+        state.withLock { $0.own = own }
+        rebuild()
     }
 
     var snapshot: Snapshot { state.withLock { $0.snapshot } }
@@ -100,7 +105,9 @@ final class RouteDirectory: Service {
                 if let answer { documents[name] = answer }
             }
         }
-        if documents != before { rebuild(documents) }
+        guard documents != before else { return }
+        state.withLock { [documents] in $0.documents = documents }
+        rebuild()
     }
 
     /// The documents of the first instance that gives them; nil where none does.
@@ -135,10 +142,10 @@ final class RouteDirectory: Service {
         }
     }
 
-    private func rebuild(_ documents: [String: Documents]) {
-        let all = [(own.name, own.documents)] + upstreams.compactMap { upstream in
-            documents[upstream.name].map { (upstream.name, $0) }
-        }
+    private func rebuild() {
+        let (own, documents) = state.withLock { ($0.own, $0.documents) }
+        var all = own.map { [(ownName, $0)] } ?? []
+        for upstream in upstreams { documents[upstream.name].map { all.append((upstream.name, $0)) } }
         var conflicts: [PublicRoute] = []
         let routes = all.flatMap { RouteReader.routes(of: $0.1.openAPI, service: $0.0) }
         let asyncAPI = MergedAsyncAPI.document(of: all.compactMap { $0.1.asyncAPI }, title: title)
@@ -149,7 +156,7 @@ final class RouteDirectory: Service {
                     of: all.map { (name: $0.0, document: $0.1.openAPI) }, title: title, version: "1")),
             asyncAPI: Document(asyncAPI), asyncAPIDocument: asyncAPI,
             missing: upstreams.map(\.name).filter { documents[$0] == nil })
-        state.withLock { $0 = State(documents: documents, snapshot: snapshot) }
+        state.withLock { $0.snapshot = snapshot }
         for route in conflicts {
             Logger.current.error(
                 "a route is documented by two services",

@@ -20,7 +20,7 @@ enum RouteReader {
                     PublicRoute(
                         service: service, method: method.uppercased(), template: template,
                         isPublic: requirement.map { $0.isEmpty || $0.contains(.object([:])) } ?? !secured,
-                        bodyLimitBytes: (operation["x-body-limit"]?.intValue).flatMap { $0 > 0 ? Int($0) : nil },
+                        bodyLimitBytes: (operation["x-body-bytes-max"]?.intValue).flatMap { $0 > 0 ? Int($0) : nil },
                         timeout: (operation["x-timeout-ms"]?.intValue).flatMap { $0 > 0 ? .milliseconds($0) : nil },
                         isStream: answersStream(operation)))
             }

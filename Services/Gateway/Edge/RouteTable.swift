@@ -10,7 +10,7 @@ struct PublicRoute: Sendable, Equatable {
     let template: String
     /// Whether the operation may be called without credentials (`security: []` in the document).
     let isPublic: Bool
-    /// The most bytes a request body may have (`x-body-limit`), where the default doesn't fit.
+    /// The most bytes a request body may have (`x-body-bytes-max`), where the default doesn't fit.
     let bodyLimitBytes: Int?
     /// How long an answer may take to begin (`x-timeout-ms`), where the default doesn't fit.
     let timeout: Duration?

@@ -35,18 +35,17 @@ enum EventFeed {
         guard !events.isEmpty else { return }
         _ = try await tx.execute(
             """
-            INSERT INTO feed_events
+            INSERT INTO event_feed
                 (tenant_id, position, event_id, name, schema_ref, aggregate_type, aggregate_id, sequence, occurred_at,
                     source, traceparent, payload)
             SELECT e.tenant_id, head.last_position + e.number, e.event_id, e.name, e.schema_ref, e.aggregate_type,
-                e.aggregate_id, e.sequence, feed_time(e.occurred_at), nullif(e.source, ''),
-                nullif(e.traceparent, ''), e.payload
+                e.aggregate_id, e.sequence, e.occurred_at, e.source, e.traceparent, e.payload
             FROM take_feed_positions(\(events.count)::bigint) AS head (last_position),
                 unnest(
                     \(events.map(\.tenantId)), \(events.map(\.eventId)), \(events.map(\.name)),
                     \(events.map(\.schemaRef)), \(events.map(\.aggregate.type)), \(events.map(\.aggregate.id)),
-                    \(events.map(\.sequence)), \(events.map(\.occurredAt.microseconds)),
-                    \(events.map { $0.source ?? "" }), \(events.map { $0.traceparent ?? "" }),
+                    \(events.map(\.sequence)), \(events.map(\.occurredAt)), \(events.map(\.source)),
+                    \(events.map(\.traceparent)),
                     \(events.map { String(decoding: $0.payload, as: UTF8.self) })
                 ) WITH ORDINALITY
                 AS e (tenant_id, event_id, name, schema_ref, aggregate_type, aggregate_id, sequence, occurred_at,
@@ -67,7 +66,7 @@ enum EventFeed {
         let rows = try await tx.query(
             """
             SELECT \(columns)
-            FROM feed_events
+            FROM event_feed
             WHERE \(tenant)position > \(position) AND position <= \(last)
             ORDER BY position
             LIMIT \(limit)
@@ -78,7 +77,7 @@ enum EventFeed {
     /// Where an event of a tenant lies; nil where it is not known, or no longer.
     static func position(of eventId: UUID, tenantId: UUID?, in tx: Transaction) async throws -> Int64? {
         let tenant: SQL = tenantId.map { "tenant_id = \($0) AND " } ?? ""
-        return try await tx.first("SELECT position FROM feed_events WHERE \(tenant)event_id = \(eventId) LIMIT 1")?
+        return try await tx.first("SELECT position FROM event_feed WHERE \(tenant)event_id = \(eventId) LIMIT 1")?
             .decode(Int64.self)
     }
 

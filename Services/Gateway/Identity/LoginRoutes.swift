@@ -46,16 +46,17 @@ struct LoginRoutes: Sendable {
             .post, "sessions", on: [.platform], access: .open, summary: "Log in with a password",
             description: "Answers a short-lived access token and a refresh token that is good once.",
             body: .fields([
-                .uuid("organizationId").required,
+                .uuid("organizationId"),
+                .text("organization", 2...63).described("Its slug, instead of its id."),
                 .text("email", 3...254).required.example("agent@example.com"),
                 .text("password", 1...PasswordRules.mostBytes).required,
             ]),
             answers: [AnswerSpec(.created, "The tokens.", schema: Self.tokensSchema)], operationId: "logIn"
         ) { call in
-            guard let organizationId = call.values.uuid("organizationId"),
-                let email = call.values.string("email")?.lowercased(), let password = call.values.string("password")
-            else { throw Problem.badRequest("organizationId, email and password are needed.") }
+            guard let email = call.values.string("email")?.lowercased(), let password = call.values.string("password")
+            else { throw Problem.badRequest("An e-mail address and a password are needed.") }
             let client = ClientFacts(call)
+            let organizationId = try await organization(call)
             try await limits.count(organizationId: organizationId, email: email, address: client.address ?? "unknown")
             let user = try await database.transaction(as: .tenant(organizationId), readOnly: true) { tx in
                 try await Self.user(where: "u.email = \(email)", tenantId: organizationId, in: tx)
@@ -67,6 +68,21 @@ struct LoginRoutes: Sendable {
             let grant = try await begin(user, client, call)
             return try await answer(grant, call.now, .created)
         }
+    }
+
+    /// The organization to log in to. One that isn't there gets an id that isn't there either, and the same answer as a
+    /// wrong password.
+    private func organization(_ call: Call) async throws -> UUID {
+        if let id = call.values.uuid("organizationId") { return id }
+        guard let slug = call.values.string("organization") else {
+            throw Problem.invalid([
+                Fault(.pointer("/organizationId"), "required", "It is needed, or organization with the slug.")
+            ])
+        }
+        let row = try await database.transaction(as: .none, readOnly: true) { tx in
+            try await tx.first("SELECT organization_id FROM organization_slugs WHERE slug = \(slug)")
+        }
+        return try row?.get(0, as: UUID.self) ?? UUID(derivedFrom: "no organization " + slug)
     }
 
     private static let wrongCredentials = Problem(
@@ -297,9 +313,7 @@ struct LoginRoutes: Sendable {
                 All other sessions of the user end.
                 """,
             tag: "users",
-            body: .fields([
-                .text("password", 1...1000).required, .text("currentPassword", 1...1000),
-            ]),
+            body: .fields([.text("password", 1...1000), .text("currentPassword", 1...1000)], required: false),
             answers: [.noContent], operationId: "setPassword"
         ) { call in
             let userId = try call.id("userId")
@@ -322,7 +336,9 @@ struct LoginRoutes: Sendable {
                 }
                 try RoleGrant.check(user.roles, by: call.caller)
             }
-            let password = call.values.string("password") ?? ""
+            guard let password = call.values.string("password") else {
+                throw Problem.invalid([Fault(.pointer("/password"), "required", "It is needed.")])
+            }
             let faults = PasswordRules.faults(in: password, email: user.email)
             if !faults.isEmpty {
                 throw Problem.invalid(faults.map { Fault(.pointer("/password"), $0.rawValue, $0.detail) })

@@ -21,6 +21,7 @@ struct Organizations: Resource {
 
     let fields: [Field] = [
         .text("name", 1...200).required.sortable.searchable,
+        .text("slug", 2...63, .slug).filterable.described("A short name for logins, unique on the platform."),
         .choice("kind", ["platform", "customer"]).readOnly.defaults(to: "customer").filterable,
         .choice("status", ["active", "suspended"]).defaults(to: "active").filterable
             .described("Suspending an organization suspends those below it. For platform administrators."),
@@ -62,7 +63,12 @@ struct Organizations: Resource {
         }
     }
 
+    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws {
+        keepSlug(of: mutation.record, op)
+    }
+
     func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws {
+        if mutation.changed("slug") { keepSlug(of: mutation.record, op) }
         var affected: Set<UUID> = [mutation.record.tenantId]
         if mutation.changed("status") || mutation.changed("parentId") {
             affected.formUnion(try await below(mutation.record.id, op))
@@ -88,6 +94,12 @@ struct Organizations: Resource {
         case .delete, .restore:
             return nil
         }
+    }
+
+    private func keepSlug(of record: Record, _ op: Operation) {
+        op.tx.enqueue("DELETE FROM organization_slugs WHERE organization_id = \(record.id)")
+        guard let slug = record.string("slug") else { return }
+        op.tx.enqueue("INSERT INTO organization_slugs (slug, organization_id) VALUES (\(slug), \(record.id))")
     }
 
     // MARK: - Checks
@@ -131,6 +143,17 @@ struct Organizations: Resource {
 }
 
 extension Field.TextFormat {
+    static let slug = Field.TextFormat(
+        pattern: "^[a-z0-9][a-z0-9-]*[a-z0-9]$", description: "lower-case letters, digits and - between them"
+    ) { text in
+        let bytes = text.utf8
+        return bytes.first != UInt8(ascii: "-") && bytes.last != UInt8(ascii: "-")
+            && bytes.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+            }
+    }
+
     static let ticketPrefix = Field.TextFormat(
         pattern: "^[A-Z][A-Z0-9]{0,9}$", description: "upper-case letters and digits, beginning with a letter"
     ) { text in

@@ -19,6 +19,7 @@ private let identitySQL = """
         kind text NOT NULL DEFAULT 'customer',
         parent_id uuid,
         name text NOT NULL,
+        slug text,
         status text NOT NULL DEFAULT 'active',
         plan text NOT NULL DEFAULT 'standard',
         ticket_prefix text NOT NULL DEFAULT 'T',
@@ -38,6 +39,16 @@ private let identitySQL = """
     CREATE INDEX organizations_id_idx ON organizations (id);
     CREATE INDEX organizations_parent_id_idx ON organizations (parent_id) WHERE parent_id IS NOT NULL;
     SELECT secure_tenant_table('organizations');
+
+    -- Slugs are unique over all organizations. In a table of their own, because every key of a tenant's table begins with
+    -- the tenant.
+    CREATE TABLE organization_slugs (
+        slug text NOT NULL,
+        organization_id uuid NOT NULL,
+        CONSTRAINT organization_slugs_slug_key PRIMARY KEY (slug)
+    );
+    CREATE INDEX organization_slugs_organization_id_idx ON organization_slugs (organization_id);
+    SELECT open_table('organization_slugs');
 
     CREATE TABLE users (
         tenant_id uuid NOT NULL,

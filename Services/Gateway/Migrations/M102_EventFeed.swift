@@ -21,7 +21,7 @@ private let eventFeedSQL = """
     SELECT open_table('feed_head');
 
     -- A position is the microsecond of the arrival, or the next free one: it orders events, resumes streams, and says when.
-    CREATE TABLE feed_events (
+    CREATE TABLE event_feed (
         tenant_id uuid NOT NULL,
         position bigint NOT NULL,
         event_id uuid NOT NULL,
@@ -36,12 +36,12 @@ private let eventFeedSQL = """
         payload text NOT NULL,
         PRIMARY KEY (tenant_id, position)
     ) PARTITION BY RANGE (position);
-    CREATE INDEX feed_events_position_idx ON feed_events (position);
-    CREATE INDEX feed_events_event_id_idx ON feed_events (tenant_id, event_id);
-    SELECT secure_append_only_table('feed_events');
+    CREATE INDEX event_feed_position_idx ON event_feed (position);
+    CREATE INDEX event_feed_event_id_idx ON event_feed (tenant_id, event_id);
+    SELECT secure_append_only_table('event_feed');
 
-    CREATE TABLE feed_events_default PARTITION OF feed_events DEFAULT;
-    SELECT secure_append_only_table('feed_events_default');
+    CREATE TABLE event_feed_default PARTITION OF event_feed DEFAULT;
+    SELECT secure_append_only_table('event_feed_default');
 
     -- Takes `count` positions in a row; answers the one before the first.
     CREATE FUNCTION take_feed_positions(count bigint) RETURNS bigint
@@ -54,9 +54,6 @@ private let eventFeedSQL = """
 
     CREATE FUNCTION feed_position(at timestamptz) RETURNS bigint
     LANGUAGE sql IMMUTABLE AS $$ SELECT (extract(epoch FROM at) * 1000000)::bigint $$;
-
-    CREATE FUNCTION feed_time(microseconds bigint) RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE AS $$ SELECT to_timestamp(0) + microseconds * interval '1 microsecond' $$;
 
     -- Makes the partitions of today and the days ahead; answers how many. Runs as the owner of the schema, because the
     -- service's role owns nothing. Rows that came before their partition move in from the default.
@@ -75,19 +72,19 @@ private let eventFeedSQL = """
         END IF;
         PERFORM pg_advisory_xact_lock(hashtextextended('feed partitions of ' || current_schema(), 0));
         FOR day IN SELECT (today + n)::date FROM generate_series(-1, days_ahead) AS n LOOP
-            partition_name := 'feed_events_' || to_char(day, 'YYYYMMDD');
+            partition_name := 'event_feed_' || to_char(day, 'YYYYMMDD');
             CONTINUE WHEN to_regclass(quote_ident(current_schema()) || '.' || quote_ident(partition_name)) IS NOT NULL;
             lower_bound := feed_position(day::timestamp AT TIME ZONE 'UTC');
             upper_bound := feed_position((day + 1)::timestamp AT TIME ZONE 'UTC');
             EXECUTE format(
-                'CREATE TABLE %I (LIKE feed_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)',
+                'CREATE TABLE %I (LIKE event_feed INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)',
                 partition_name);
             EXECUTE format(
-                'WITH moved AS (DELETE FROM feed_events_default WHERE position >= %s AND position < %s RETURNING *)
+                'WITH moved AS (DELETE FROM event_feed_default WHERE position >= %s AND position < %s RETURNING *)
                  INSERT INTO %I SELECT * FROM moved', lower_bound, upper_bound, partition_name);
             EXECUTE format('SELECT secure_append_only_table(%L)', partition_name);
             EXECUTE format(
-                'ALTER TABLE feed_events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                'ALTER TABLE event_feed ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
                 partition_name, lower_bound, upper_bound);
             made := made + 1;
         END LOOP;
@@ -112,15 +109,15 @@ private let eventFeedSQL = """
             SELECT c.relname
             FROM pg_inherits AS i
             JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'feed_events'::regclass
-                AND c.relname ~ '^feed_events_[0-9]{8}$'
+            WHERE i.inhparent = 'event_feed'::regclass
+                AND c.relname ~ '^event_feed_[0-9]{8}$'
                 AND to_date(right(c.relname, 8), 'YYYYMMDD') <= last_day
             ORDER BY c.relname
         LOOP
             EXECUTE format('DROP TABLE %I', partition_name);
             dropped := dropped + 1;
         END LOOP;
-        DELETE FROM feed_events_default
+        DELETE FROM event_feed_default
         WHERE position < feed_position((last_day + 1)::timestamp AT TIME ZONE 'UTC');
         RETURN dropped;
     END

@@ -131,7 +131,7 @@ struct ServiceProcess<S: Microservice>: Sendable {
             resources: service.resources, routes: operation.all + service.routes, contracts: service.contracts,
             exchange: platform.topology.exchange, limits: service.limits, fallback: service.fallback)
         return Application(
-            responder: api.responder,
+            responder: api.responder(behind: service.front(of: api)),
             server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(75))),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.text("HTTP_HOST"), port: settings.integer("HTTP_PORT"))),
