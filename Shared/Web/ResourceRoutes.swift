@@ -258,7 +258,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     private var settable: [Field] { layout.fields.filter { !$0.isReadOnly } }
 
-    private var plural: String { Name.capitalized(resource.path) }
+    private var plural: String { Name.capitalized(layout.parent?.entity ?? "") + Name.capitalized(resource.path) }
 
     private func load(_ call: Call, _ op: Operation) async throws -> Record {
         try await store.loadForChange(try call.id(idParameter), in: op, parentId: try parentId(call))
