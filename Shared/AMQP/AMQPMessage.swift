@@ -112,4 +112,10 @@ public struct AMQPQueueStatus: Sendable, Hashable {
     /// Messages ready for delivery; those delivered and not yet acknowledged are not counted.
     public let messageCount: Int
     public let consumerCount: Int
+
+    public init(name: String, messageCount: Int, consumerCount: Int) {
+        self.name = name
+        self.messageCount = messageCount
+        self.consumerCount = consumerCount
+    }
 }

@@ -254,10 +254,7 @@ final class Session {
             let address = ChannelAddress(generation: generation, number: channel.number)
             request(.openChannel, on: channel) { result in completion(result.map { _ in address }) }
         case .request(let request, nil, let completion):
-            guard let channel = sharedChannel() else {
-                return completion(.failure(AMQPError(.invalidRequest, "all channels are in use")))
-            }
-            self.request(request, on: channel, completion)
+            requestAnywhere(request, completion)
         case .request(let request, .some(let address), let completion):
             guard let channel = channel(at: address) else {
                 return completion(.failure(AMQPError(.connectionLost, "the channel is gone")))
@@ -301,6 +298,13 @@ final class Session {
         guard let channel = makeChannel(.shared) else { return idlest }
         request(.openChannel, on: channel) { _ in }
         return channel
+    }
+
+    private func requestAnywhere(_ request: Request, _ completion: @escaping (Result<Reply, AMQPError>) -> Void) {
+        guard let channel = sharedChannel() else {
+            return completion(.failure(AMQPError(.invalidRequest, "all channels are in use")))
+        }
+        self.request(request, on: channel, completion)
     }
 
     private func request(
@@ -450,9 +454,15 @@ final class Session {
                 amqp_channel_close_ok_t()
             }
             guard let channel = channels[number] else { return }
+            let unsent = channel.role == .shared ? channel.pending.dropFirst() : []
+            channel.pending.removeLast(unsent.count)
             end(channel, AMQPError(.channelClosed, code: code, text))
             // When both sides close at once, the broker still answers our close: the number is free only after that.
             if !channel.isClosing { channels[number] = nil }
+            // Others' requests that waited behind the faulty one go elsewhere.
+            for request in unsent {
+                requestAnywhere(request.request, request.completion)
+            }
         case .channelCloseOk:
             channels[number] = nil
         case .channelFlow(let active):

@@ -23,6 +23,8 @@ public final class TCPProxy: Sendable {
         var listener: (any Channel)?
         var channels: [ObjectIdentifier: any Channel] = [:]
         var isStalled = false
+        /// Channels whose other side ended during a stall, which nobody has been told yet.
+        var widowed: [any Channel] = []
     }
 
     /// The port on 127.0.0.1 that forwards to the target; the same after `refuse` and `accept`.
@@ -89,7 +91,7 @@ public final class TCPProxy: Sendable {
         }
     }
 
-    /// Keeps connections open and moves no more bytes, in either direction, until `resume`.
+    /// Keeps connections open and moves nothing, not even an end, in either direction until `resume`.
     public func stall() {
         state.withLock { $0.isStalled = true }
         for channel in openChannels { channel.setOption(.autoRead, value: false).whenComplete { _ in } }
@@ -97,7 +99,12 @@ public final class TCPProxy: Sendable {
 
     /// Ends a stall.
     public func resume() {
-        state.withLock { $0.isStalled = false }
+        let widowed = state.withLock { state in
+            state.isStalled = false
+            defer { state.widowed = [] }
+            return state.widowed
+        }
+        for channel in widowed { channel.close(promise: nil) }
         for channel in openChannels { channel.setOption(.autoRead, value: true).whenComplete { _ in } }
     }
 
@@ -150,6 +157,15 @@ public final class TCPProxy: Sendable {
             }
     }
 
+    /// One side ended: so does the other, unless nothing gets through at the moment.
+    fileprivate func sideEnded(other: any Channel) {
+        let closes = state.withLock { state in
+            if state.isStalled { state.widowed.append(other) }
+            return !state.isStalled
+        }
+        if closes { other.close(promise: nil) }
+    }
+
     private func register(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         state.withLock { $0.channels[id] = channel }
@@ -185,7 +201,7 @@ private final class Forwarder: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        other.close(promise: nil)
+        proxy.sideEnded(other: other)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

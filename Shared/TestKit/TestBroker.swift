@@ -83,30 +83,28 @@ private actor VirtualHosts {
 
     private var stock: [String] = []
     private var made = 0
-    private var refill: Task<[String], any Error>?
+    private var refill: Task<Void, any Error>?
 
     func take(for user: String) async throws -> String {
         while true {
             if let name = stock.popLast() { return name }
-            let names = try await (refill ?? startRefill(for: user)).value
-            if refill != nil {
-                refill = nil
-                stock += names
-            }
+            let running = refill ?? Task { try await restock(for: user) }
+            refill = running
+            try await running.value
         }
     }
 
-    private func startRefill(for user: String) -> Task<[String], any Error> {
+    private func restock(for user: String) async throws {
+        defer { refill = nil }
         let count = made == 0 ? 4 : 12
         let names = (made..<(made + count)).map { "test-\(ProcessInfo.processInfo.processIdentifier)-\($0)" }
         made += count
-        let task = Task { try await Self.make(names, for: user) }
-        refill = task
-        return task
+        try await Self.make(names, for: user)
+        stock += names
     }
 
     /// Makes the virtual hosts, and deletes those of test processes that are no more.
-    private static func make(_ names: [String], for user: String) async throws -> [String] {
+    private static func make(_ names: [String], for user: String) async throws {
         let list = names.map { "<<\"\($0)\">>" }.joined(separator: ",")
         try await TestBroker.control(
             "eval",
@@ -125,6 +123,5 @@ private actor VirtualHosts {
             end || Name <- [\(list)]],
             ok.
             """)
-        return names
     }
 }
