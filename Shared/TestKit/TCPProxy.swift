@@ -21,25 +21,24 @@ public final class TCPProxy: Sendable {
 
     private struct State {
         var listener: (any Channel)?
+        var port = 0
         var channels: [ObjectIdentifier: any Channel] = [:]
         var isStalled = false
         /// Channels whose other side ended during a stall, which nobody has been told yet.
         var widowed: [any Channel] = []
     }
 
-    /// The port on 127.0.0.1 that forwards to the target; the same after `refuse` and `accept`.
-    public let port: Int
-
     private let target: (host: String, port: Int)
     private let tls: NIOSSLContext?
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
-    private init(port: Int, target: (host: String, port: Int), tls: NIOSSLContext?) {
-        self.port = port
+    private init(target: (host: String, port: Int), tls: NIOSSLContext?) {
         self.target = target
         self.tls = tls
-        self.state = Mutex(State())
     }
+
+    /// The port on 127.0.0.1 that forwards to the target; the same after `refuse` and `accept`.
+    public var port: Int { state.withLock { $0.port } }
 
     /// Starts a proxy on a free port.
     public static func start(to host: String, port: Int, identity: Identity? = nil) async throws -> TCPProxy {
@@ -51,12 +50,8 @@ public final class TCPProxy: Sendable {
                 configuration: .makeServerConfiguration(
                     certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)))
         }
-        // Port 0 lets the system choose; the chosen port is then kept for good.
-        let probe = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
-        let chosen = probe.localAddress?.port ?? 0
-        try await probe.close()
-        let proxy = TCPProxy(port: chosen, target: (host, port), tls: tls)
-        try await proxy.accept()
+        let proxy = TCPProxy(target: (host, port), tls: tls)
+        try await proxy.listen()
         return proxy
     }
 
@@ -118,15 +113,30 @@ public final class TCPProxy: Sendable {
         cut()
     }
 
-    /// Listens (again).
+    /// Listens again, as soon as nobody else has the port.
     public func accept() async throws {
+        try await eventually("port \(port) is free again") {
+            do {
+                try await listen()
+                return true
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                return false
+            }
+        }
+    }
+
+    /// Listens on the port; at first, the system chooses one.
+    private func listen() async throws {
         let listener = try await ServerBootstrap(group: Self.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { client in self.connect(client) }
             .bind(host: "127.0.0.1", port: port)
             .get()
-        state.withLock { $0.listener = listener }
+        state.withLock { state in
+            state.listener = listener
+            state.port = listener.localAddress?.port ?? 0
+        }
     }
 
     // MARK: Forwarding
