@@ -5,7 +5,7 @@ DESKWIRE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 DESKWIRE_HOME=${DESKWIRE_HOME:-$DESKWIRE_ROOT/.deskwire}
 case $DESKWIRE_HOME in /*) ;; *) DESKWIRE_HOME=$PWD/$DESKWIRE_HOME ;; esac
 
-# The services, in the order they are started; each is an executable <Name>Main and a schema of the same name.
+# The services, in the order they are started; each is an executable deskwire-<name> and a schema <name>.
 # shellcheck disable=SC2034
 DESKWIRE_SERVICES=(tickets routing sla notifications knowledge gateway)
 
@@ -13,12 +13,7 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "deploy: $*"; exit 1; }
 
 # service_executable NAME: the build product of a service.
-service_executable() {
-    case $1 in
-        sla) echo SLAMain ;;
-        *) echo "${1^}Main" ;;
-    esac
-}
+service_executable() { echo "deskwire-$1"; }
 
 # random_secret: 256 bits as letters and digits, so that it needs no quoting in a URL or a file.
 random_secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
