@@ -152,8 +152,12 @@ final class Pool: Sendable {
 
     /// Takes a connection back.
     func release(_ connection: Connection) {
-        let now = ContinuousClock.now
-        let isSpent = connection.isBroken || connection.isStale || now - connection.openedAt > configuration.maxLifetime
+        let isOld = ContinuousClock.now - connection.openedAt > configuration.maxLifetime
+        offer(connection, isSpent: isOld || connection.isBroken || connection.isStale)
+    }
+
+    /// Gives a connection to who waits longest, or keeps it.
+    private func offer(_ connection: Connection, isSpent: Bool) {
         var isKept = false
         var outdated: [Connection] = []
         let waiter: Waiter? = state.withLock { state in
@@ -164,7 +168,7 @@ final class Pool: Sendable {
             isKept = !isSpent && connection.generation == state.generation && !state.isClosed
             guard isKept else { return nil }
             if !state.waiting.isEmpty { return state.waiting.removeFirst() }
-            connection.idleSince = now
+            connection.idleSince = .now
             state.idle.append(connection)
             return nil
         }
@@ -213,11 +217,11 @@ final class Pool: Sendable {
                 state.totals.opened += 1
                 connection.generation = state.generation
                 defer { state.unreachableSince = nil }
-                startConnecting(&state)
                 return state.unreachableSince != nil
             }
             if wasUnreachable { logger.info("the database is reachable again") }
-            release(connection)
+            offer(connection, isSpent: false)
+            state.withLock { startConnecting(&$0) }
             return false
         case .failure(let error):
             let isHopeless = error.kind == .misuse

@@ -33,9 +33,21 @@ public final class TestPostgres: Sendable {
     }
 
     /// Starts the server and waits until it answers.
+    ///
+    /// As a child of this process: a server that `pg_ctl` starts keeps the pipe that its output was read from.
     public func start() async throws {
-        let options = "-p \(port) -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        try await run("pg_ctl", "start", "-w", "-D", directory + "/data", "-l", directory + "/log", "-o", options)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = try await command(
+            "postgres", "-D", directory + "/data", "-p", "\(port)", "-c", "listen_addresses=127.0.0.1", "-c",
+            "unix_socket_directories=", "-c", "fsync=off")
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let address = ["-h", "127.0.0.1", "-p", "\(port)"]
+        try await eventually("the server answers", within: .seconds(30)) {
+            (try? await Shell.run(["pg_isready", "-q"] + address)) != nil
+        }
     }
 
     /// Stops the server: `immediate` is as good as a crash.
@@ -48,12 +60,19 @@ public final class TestPostgres: Sendable {
         try FileManager.default.removeItem(atPath: directory)
     }
 
-    /// PostgreSQL's programs refuse to run as root.
     private func run(_ program: String, _ arguments: String...) async throws {
+        try await Shell.run(try await command(program, arguments))
+    }
+
+    private func command(_ program: String, _ arguments: String...) async throws -> [String] {
+        try await command(program, arguments)
+    }
+
+    /// PostgreSQL's programs refuse to run as root.
+    private func command(_ program: String, _ arguments: [String]) async throws -> [String] {
         let programs = try await Shell.run(["pg_config", "--bindir"]).trimmingCharacters(in: .whitespacesAndNewlines)
-        let command = [programs + "/" + program] + arguments
         let asPostgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        try await Shell.run(geteuid() == 0 ? asPostgres + command : command)
+        return (geteuid() == 0 ? asPostgres : []) + [programs + "/" + program] + arguments
     }
 
     /// A port that nobody listens on at the moment.
