@@ -128,10 +128,13 @@ let package = Package(
         tests(
             "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
             "Logging", "NIOCore", "TestKit"),
-        tests("ServiceKit", "ServiceKit", "Contracts", "TestKit", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
         tests(
             "Gateway", "Gateway", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
             "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore"),
+        tests(
+            "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "TestKit", "AsyncHTTPClient",
+            "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle", "Tracing"),
+        tests("Projections", "Projections", "Contracts", "Database", "Messaging", "Web", "TestKit"),
         tests("Tickets", "Tickets", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),

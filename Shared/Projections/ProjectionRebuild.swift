@@ -8,6 +8,8 @@ import Messaging
 import Web
 
 /// `POST /v1/admin/<service>/projections/rebuild`: for a copy that somebody damaged, or that was declared after the events.
+/// Then `POST /v1/admin/events/replay` of the gateway (`deskwire events replay`) sends the history to the service's queue
+/// `<service>.events.0`.
 ///
 /// Events that arrive meanwhile are no trouble: each field keeps what the latest event said, in whatever order they come.
 public struct ProjectionRebuild: Sendable {
@@ -25,7 +27,7 @@ public struct ProjectionRebuild: Sendable {
         [
             Route(
                 .post, "\(service)/projections/rebuild", on: [.admin], access: .platformAdmin,
-                summary: "Empty the projections; then have the histories of tickets and gateway replayed to the service.",
+                summary: "Empty the projections, to be filled again by a replay.",
                 tag: "operation", answers: [AnswerSpec(.ok, "How many rows were there.")]
             ) { _ in
                 let rows = try await begin()

@@ -37,8 +37,9 @@ public struct HealthReport: Sendable, Equatable {
 public final class Health: Sendable {
     /// A check that takes longer counts as down.
     static let timeout: Duration = .seconds(2)
-    /// How long an answer is good for.
-    static let freshness: Duration = .milliseconds(250)
+    /// How long an answer is good for. Bad news is asked again sooner: who waits for a service to start should not wait
+    /// for this.
+    static func freshness(_ report: HealthReport) -> Duration { report.isReady ? .milliseconds(250) : .milliseconds(25) }
 
     private struct State {
         var isDraining = false
@@ -64,7 +65,7 @@ public final class Health: Sendable {
         }
         let task: Task<HealthReport, Never> = state.withLock { state in
             if let running = state.running { return running }
-            if let latest = state.latest, latest.at.duration(to: .now) < Health.freshness {
+            if let latest = state.latest, latest.at.duration(to: .now) < Health.freshness(latest.report) {
                 return Task { latest.report }
             }
             let task = Task {

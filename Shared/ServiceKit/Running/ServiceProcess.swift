@@ -136,9 +136,18 @@ struct ServiceProcess<S: Microservice>: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.text("HTTP_HOST"), port: settings.integer("HTTP_PORT"))),
             onServerRunning: { [service] channel in
-                await service.listening(on: channel.localAddress?.port ?? 0)
+                let port = channel.localAddress?.port ?? 0
+                Logger.current.info("listening", metadata: ["port": .stringConvertible(port)])
+                await service.listening(on: port)
             },
-            logger: Logger(label: "http"))
+            logger: serverLogger)
+    }
+
+    /// What the server says about itself, we say ourselves.
+    private var serverLogger: Logger {
+        var logger = Logger(label: "http")
+        logger.logLevel = max(.notice, platform.logs.level)
+        return logger
     }
 
     // MARK: Health and metrics
