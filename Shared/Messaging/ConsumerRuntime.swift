@@ -68,9 +68,7 @@ public final class ConsumerRuntime: Service {
         }
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
-                for partition in 0..<configuration.partitions {
-                    group.addTask { await self.consume(Topology.queue(self.service, partition)) }
-                }
+                group.addTask { await self.consumeQueues() }
                 for _ in 0..<configuration.retryConcurrency {
                     group.addTask { await self.retryParked() }
                 }
@@ -89,32 +87,55 @@ public final class ConsumerRuntime: Service {
     private static let backoffFirst = Duration.milliseconds(100)
     private static let backoffLast = Duration.seconds(5)
 
-    /// Consumes one queue, over and over.
-    private func consume(_ queue: String) async {
-        var backoff = Self.backoffFirst
-        while !isOver {
-            guard amqp.isConnected else {
-                await pause(.milliseconds(100))
-                continue
-            }
-            do {
-                try await topology.declareConsumer(
-                    service: service, patterns: patterns, partitions: configuration.partitions, on: amqp)
-                let consumer = try await amqp.consume(queue, prefetch: 2 * configuration.batchMax)
-                defer { consumer.close() }
-                try await consume(consumer) { backoff = Self.backoffFirst }
-            } catch {
-                if isOver { return }
-                logger.warning("consuming paused", metadata: ["queue": "\(queue)", "error": "\(error)"])
-                await pause(backoff)
-                backoff = min(backoff * 2, Self.backoffLast)
-                await waitForDatabase()
+    /// Keeps every queue consumed: declares what is needed, starts the consumers, and starts again those that end.
+    private func consumeQueues() async {
+        await withTaskGroup(of: Int.self) { group in
+            var idle = Array(0..<configuration.partitions)
+            var backoff = Self.backoffFirst
+            while !isOver {
+                if !idle.isEmpty {
+                    do {
+                        try await topology.declareConsumer(
+                            service: service, patterns: patterns, partitions: configuration.partitions, on: amqp)
+                        for partition in idle {
+                            group.addTask {
+                                await self.consume(Topology.queue(self.service, partition))
+                                return partition
+                            }
+                        }
+                        idle = []
+                        backoff = Self.backoffFirst
+                    } catch {
+                        if amqp.isConnected, !isOver {
+                            logger.warning("the queues can't be declared", metadata: ["error": "\(error)"])
+                        }
+                        await pause(amqp.isConnected ? backoff : Self.backoffFirst)
+                        backoff = min(backoff * 2, Self.backoffLast)
+                        continue
+                    }
+                }
+                if let ended = await group.next() { idle.append(ended) }
+                await pause(Self.backoffFirst)
             }
         }
     }
 
+    /// Consumes one queue until the connection or the database goes, and waits for the database.
+    private func consume(_ queue: String) async {
+        do {
+            let consumer = try await amqp.consume(queue, prefetch: 2 * configuration.batchMax)
+            defer { consumer.close() }
+            try await consume(consumer)
+        } catch {
+            if isOver { return }
+            logger.warning("consuming paused", metadata: ["queue": "\(queue)", "error": "\(error)"])
+            await pause(Self.backoffFirst)
+            await waitForDatabase()
+        }
+    }
+
     /// Takes batches until the consumer ends. What is not acknowledged when this returns goes back to the queue, in order.
-    private func consume(_ consumer: AMQPConsumer, onSuccess: () -> Void) async throws {
+    private func consume(_ consumer: AMQPConsumer) async throws {
         // A waiting consumer is closed at once; a busy one after its batch. Closing the channel, rather than cancelling the
         // consumer, makes sure that no other instance gets a later message before the earlier ones are back in the queue.
         while shutdown.enter(closing: consumer) {
@@ -124,7 +145,6 @@ public final class ConsumerRuntime: Service {
             let begin = ContinuousClock.now
             try await process(deliveries, of: consumer)
             consumer.ack(last.tag, multiple: true)
-            onSuccess()
             MessagingMetrics.batch(size: deliveries.count, duration: .now - begin, service: service)
         }
     }

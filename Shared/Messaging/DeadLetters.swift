@@ -168,15 +168,22 @@ public struct DeadLetters: Sendable {
         case remove
     }
 
-    /// Goes once through what is in the queue now. What is kept goes back to its place; so does the rest when something fails.
+    /// Goes once through what was in the queue when this began. What is kept goes back to its place; so does the rest when
+    /// something fails.
+    ///
+    /// The end is where the broker has no more, not where its count says: a quorum queue counts late. What is given up again
+    /// meanwhile, perhaps because we have just requeued it, is younger than the beginning and is kept.
     @discardableResult
     private func visit(_ body: (DeadLetter, AMQPDelivery) async throws -> Verdict) async throws -> Int {
-        guard let status = try await amqp.queueStatus(queue) else { return 0 }
+        guard try await amqp.queueStatus(queue) != nil else { return 0 }
+        let begin = Timestamp.now
         return try await amqp.withPuller(queue) { puller in
             var removed = 0
-            for _ in 0..<status.messageCount {
-                guard let delivery = try await puller.next() else { break }
+            var visited = 0
+            while visited < Self.visitMax, let delivery = try await puller.next() {
+                visited += 1
                 let letter = DeadLetter(delivery, service: service, topology: topology)
+                if let at = letter.deadLetteredAt, at > begin { continue }
                 if try await body(letter, delivery) == .remove {
                     puller.ack(delivery.tag)
                     removed += 1
@@ -185,4 +192,7 @@ public struct DeadLetters: Sendable {
             return removed
         }
     }
+
+    /// Most dead letters that one operation goes through: they are held unsettled meanwhile.
+    private static let visitMax = 100_000
 }

@@ -26,7 +26,9 @@ public struct EventRecord: Sendable, Equatable {
     public var traceparent: String?
     /// The whole payload as JSON text.
     public var payload: [UInt8]
+}
 
+extension EventRecord {
     /// An event that is kept elsewhere than in a service's own history.
     public init(
         tenantId: UUID, eventId: UUID, occurredAt: Timestamp, recordedAt: Timestamp, name: String, schemaRef: String,

@@ -43,20 +43,7 @@ enum Inbox {
     /// committed: whoever finishes it finds its successor.
     static func arrive(_ entries: [InboxEntry], in tx: Transaction) async throws -> [Arrival] {
         if entries.isEmpty { return [] }
-        let requeued = entries.filter { $0.received.requeuedFor == $0.handler }
-        if !requeued.isEmpty {
-            // Given up before and sent again by somebody: to be handled after all.
-            tx.enqueue(
-                """
-                DELETE FROM inbox AS i
-                USING unnest(
-                    \(requeued.map(\.message.envelope.tenantId)), \(requeued.map(\.handler)),
-                    \(requeued.map(\.message.envelope.eventId))
-                ) AS r (tenant_id, consumer, event_id)
-                WHERE i.tenant_id = r.tenant_id AND i.consumer = r.consumer AND i.event_id = r.event_id
-                    AND i.outcome = 'dead_lettered'
-                """)
-        }
+        forgetDeadLetters(entries, in: tx)
         let rows = try await tx.query(
             """
             WITH input AS (
@@ -106,6 +93,34 @@ enum Inbox {
             }
         }
         return arrivals
+    }
+
+    /// Notes one parked message that gets its turn. False when it was handled before.
+    static func arrive(_ entry: InboxEntry, in tx: Transaction) async throws -> Bool {
+        forgetDeadLetters([entry], in: tx)
+        let noted = try await tx.execute(
+            """
+            INSERT INTO inbox (tenant_id, consumer, event_id)
+            VALUES (\(entry.message.envelope.tenantId), \(entry.handler), \(entry.message.envelope.eventId))
+            ON CONFLICT DO NOTHING
+            """)
+        return noted > 0
+    }
+
+    /// A message that was given up and has been requeued is to be handled after all.
+    private static func forgetDeadLetters(_ entries: [InboxEntry], in tx: Transaction) {
+        let requeued = entries.filter { $0.received.requeuedFor == $0.handler }
+        if requeued.isEmpty { return }
+        tx.enqueue(
+            """
+            DELETE FROM inbox AS i
+            USING unnest(
+                \(requeued.map(\.message.envelope.tenantId)), \(requeued.map(\.handler)),
+                \(requeued.map(\.message.envelope.eventId))
+            ) AS r (tenant_id, consumer, event_id)
+            WHERE i.tenant_id = r.tenant_id AND i.consumer = r.consumer AND i.event_id = r.event_id
+                AND i.outcome = 'dead_lettered'
+            """)
     }
 
     enum Outcome: String {

@@ -222,14 +222,9 @@ struct MessageDispatcher: Sendable {
         let entry = InboxEntry(handler: parked.handler, message: message, received: parked.received)
         do {
             try await tx.savepoint { tx in
-                let noted = try await tx.execute(
-                    """
-                    INSERT INTO inbox (tenant_id, consumer, event_id)
-                    VALUES (\(parked.tenantId), \(parked.handler), \(parked.eventId))
-                    ON CONFLICT DO NOTHING
-                    """)
-                if noted > 0 { try await handler.handle([message], in: tx) }
-                report([entry], [noted > 0 ? .fresh : .duplicate])
+                let isFresh = try await Inbox.arrive(entry, in: tx)
+                if isFresh { try await handler.handle([message], in: tx) }
+                report([entry], [isFresh ? .fresh : .duplicate])
             }
             for statement in ParkedMessages.finish(parked) { tx.enqueue(statement) }
         } catch {
