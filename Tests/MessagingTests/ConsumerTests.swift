@@ -21,9 +21,12 @@ struct ConsumerTests {
                 try await world.running(world.relay()) {
                     for _ in 0..<5 { try await world.publish(items) }
                     try await eventually("all effects") { try await world.count("effects") == 200 }
+                    let history = EventHistory(database: world.database)
+                    try await eventually("all is readable") {
+                        try await history.page(after: .start, limit: 200).events.count == 100
+                    }
                     let replay = HistoryReplay(
-                        service: World.service, topology: world.topology,
-                        history: EventHistory(database: world.database), amqp: world.amqp)
+                        service: World.service, topology: world.topology, history: history, amqp: world.amqp)
                     let progress = try await replay.run(after: .start, to: .service(World.service))
                     #expect(progress.sent == 100)
                     try await world.drained()
