@@ -7,7 +7,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+] + (Context.environment["DESKWIRE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 /// A package product, named by how the code imports it.
 let external: [String: Target.Dependency] = [

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the deploy commands share: where things are, how they speak, ports, secrets, identities. Sourced.
 
+[ -z "${DESKWIRE_ROOT:-}" ] || return 0
 DESKWIRE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 DESKWIRE_HOME=${DESKWIRE_HOME:-$DESKWIRE_ROOT/.deskwire}
 case $DESKWIRE_HOME in /*) ;; *) DESKWIRE_HOME=$PWD/$DESKWIRE_HOME ;; esac
@@ -11,6 +12,7 @@ DESKWIRE_SERVICES=(tickets routing sla notifications knowledge gateway)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "deploy: $*"; exit 1; }
+is_root() { [ "$(id -u)" = 0 ]; }
 
 # service_executable NAME: the build product of a service.
 service_executable() { echo "deskwire-$1"; }
@@ -25,7 +27,10 @@ free_port() {
     local port
     for _ in $(seq 200); do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-        if port_is_free "$port"; then echo "$port"; return; fi
+        if port_is_free "$port"; then
+            echo "$port"
+            return
+        fi
     done
     die "no free port found"
 }
@@ -35,7 +40,10 @@ wait_until() {
     local deadline=$((SECONDS + $1)) what=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$deadline" ] || { say "deploy: $what did not come about in time"; return 1; }
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "deploy: $what did not come about in time"
+            return 1
+        fi
         sleep 0.1
     done
 }
@@ -44,7 +52,7 @@ wait_until() {
 as_user() {
     local user=$1
     shift
-    if [ "$(id -u)" = 0 ]; then
+    if is_root; then
         exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
     fi
     exec "$@"
@@ -55,7 +63,7 @@ as_user() {
 state_directory() {
     local name=$1 user=$2 path=$DESKWIRE_HOME/$1
     if [ ! -e "$path" ]; then
-        if [ "$(id -u)" = 0 ] && ! (as_user "$user" test -x "$DESKWIRE_HOME"); then
+        if is_root && ! (as_user "$user" test -x "$DESKWIRE_HOME"); then
             local elsewhere
             elsewhere=/var/lib/deskwire/$(printf '%s' "$DESKWIRE_HOME" | cksum | cut -d' ' -f1)-$name
             mkdir -p "$elsewhere"
@@ -63,8 +71,17 @@ state_directory() {
         else
             mkdir -p "$path"
         fi
-        if [ "$(id -u)" = 0 ]; then chown "$user:" "$(readlink -f "$path")"; fi
+        if is_root; then chown "$user:" "$(readlink -f "$path")"; fi
         chmod 700 "$(readlink -f "$path")"
     fi
     readlink -f "$path"
+}
+
+# wipe_home: deletes the state, wherever it lies.
+wipe_home() {
+    local name
+    for name in postgres rabbitmq bin; do
+        if [ -L "$DESKWIRE_HOME/$name" ]; then rm -rf "$(readlink -f "$DESKWIRE_HOME/$name")"; fi
+    done
+    rm -rf "$DESKWIRE_HOME"
 }

@@ -1,31 +1,50 @@
 # shellcheck shell=bash
-# Debian packages: installs what is missing as root, else names it. Sourced after common.sh.
+# Debian packages: installs what is missing as root, else names it. Sourced.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # require_packages NAME…
 require_packages() {
     local missing=() name
+    command -v dpkg-query >/dev/null || {
+        say "deploy: this is no Debian; it is up to you that these are installed: $*"
+        return
+    }
     for name in "$@"; do
         dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
     done
-    [ ${#missing[@]} -eq 0 ] && return
-    [ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}
-  sudo apt-get install ${missing[*]}"
+    [ ${#missing[@]} -gt 0 ] || return 0
+    is_root || die "these packages are missing: ${missing[*]}
+    sudo apt-get install --no-install-recommends ${missing[*]}"
     say "installing ${missing[*]}"
-    # The packages bring servers of their own; ours are private, so those need not start.
-    local policy=/usr/sbin/policy-rc.d made=
+
+    # The packages bring servers that would start by themselves, now and at the next boot; ours are private.
+    local policy=/usr/sbin/policy-rc.d made='' log status=0
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod +x $policy
         made=1
     fi
-    local status=0
+    log=$(mktemp)
     {
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-    } >"${TMPDIR:-/tmp}/deskwire-apt.log" 2>&1 || status=$?
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    } >"$log" 2>&1 </dev/null || status=$?
     [ -z "$made" ] || rm -f $policy
-    [ $status = 0 ] || { tail -20 "${TMPDIR:-/tmp}/deskwire-apt.log" >&2; die "apt-get could not install ${missing[*]}"; }
+    if [ -d /run/systemd/system ]; then
+        for name in "${missing[@]}"; do
+            case $name in postgresql | rabbitmq-server) systemctl disable --quiet "$name" || true ;; esac
+        done
+    fi
+    [ $status = 0 ] || {
+        tail -20 "$log" >&2
+        die "apt-get could not install ${missing[*]}; its output is in $log"
+    }
+    rm -f "$log"
 }
 
 # What the platform needs to be built, and to run.
-require_build_packages() { require_packages librabbitmq-dev libpq-dev libssl-dev pkg-config; }
+require_build_packages() {
+    require_packages librabbitmq-dev libpq-dev libssl-dev pkg-config
+    command -v swift >/dev/null || die "the Swift toolchain is not on the PATH (https://www.swift.org/install)"
+}
 require_server_packages() { require_packages postgresql postgresql-client rabbitmq-server curl; }
