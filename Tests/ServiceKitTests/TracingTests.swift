@@ -165,6 +165,18 @@ struct TracingTests {
         #expect(collector.bodies.withLock { $0.count } == requests)
     }
 
+    @Test("the export's own requests are not traced")
+    func untracedExport() async {
+        let sampled = Mutex<Bool?>(nil)
+        let exporter = SpanExporter(resource: []) { _ in
+            sampled.withLock { $0 = ServiceContext.current?.traceContext?.isSampled }
+            return 200
+        }
+        ServiceTracer(exporter: exporter).startSpan("work", context: .topLevel).end()
+        await exporter.flush()
+        #expect(sampled.withLock { $0 } == false)
+    }
+
     @Test(
         "an endpoint is a base or the path itself",
         arguments: ["http://c:4318", "http://c:4318/", "http://c:4318/v1/traces"])

@@ -4,6 +4,7 @@ import Metrics
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// A bounded queue of finished spans with a sender behind it. What doesn't fit, or can't be delivered, is counted and
 /// dropped.
@@ -63,16 +64,21 @@ public final class SpanExporter: Service {
         await flush()
     }
 
-    /// Sends everything that is queued now.
+    /// Sends what is queued now. The HTTP client makes spans too: those of the export itself must not be exported, or there
+    /// would be no end to it.
     func flush() async {
-        while true {
-            let batch = queue.withLock { queue in
-                let batch = Array(queue.prefix(limits.batch))
-                queue.removeFirst(batch.count)
-                return batch
+        var untraced = ServiceContext.topLevel
+        untraced.traceContext = TraceContext(traceID: .random(), spanID: .random(), isSampled: false)
+        await ServiceContext.$current.withValue(untraced) {
+            for _ in 0..<(limits.queued / limits.batch + 1) {
+                let batch = queue.withLock { queue in
+                    let batch = Array(queue.prefix(limits.batch))
+                    queue.removeFirst(batch.count)
+                    return batch
+                }
+                guard !batch.isEmpty else { return }
+                await send(batch)
             }
-            guard !batch.isEmpty else { return }
-            await send(batch)
         }
     }
 
