@@ -20,7 +20,8 @@ struct Harness: Sendable {
     var database: Database { test.database }
 
     static func with(
-        limits: ServiceAPI.Limits = ServiceAPI.Limits(), configure: (inout DatabaseConfiguration) -> Void = { _ in },
+        _ setup: TestingSetup = .ahc(), limits: ServiceAPI.Limits = ServiceAPI.Limits(),
+        configure: (inout DatabaseConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (Harness) async throws -> Void
     ) async throws {
         try await TestDatabase.with("sample", Sample.migrations, configure: configure) { test in
@@ -31,7 +32,7 @@ struct Harness: Sendable {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             let app = Application(responder: api.responder, logger: logger)
-            try await app.test(.ahc()) { client in
+            try await app.test(setup) { client in
                 try await body(Harness(client: client, test: test))
             }
         }
@@ -90,6 +91,7 @@ struct Harness: Sendable {
     }
 
     /// A new gadget.
+    @discardableResult
     func gadget(_ fields: JSONObject = [:], as caller: Caller? = nil) async throws -> JSON {
         var body: JSONObject = ["name": .string("gadget \(UUID.v7().text.suffix(12))")]
         for (key, value) in fields { body[key] = value }

@@ -141,7 +141,7 @@ struct Gadgets: Resource {
         SortKey("rank", .integer(0...10), by: "array_position(ARRAY['draft', 'live', 'retired'], t.status)")
     ]
     let expansions = [
-        Expansion("parts", "Its parts.", schema: ["type": "array"], inLists: true) { input in
+        Expansion("parts", "Its parts.", schema: ["type": ["array", "null"]], inLists: true) { input in
             let rows = try await input.tx.query(
                 """
                 SELECT gadget_id, jsonb_agg(label ORDER BY label) FROM parts
