@@ -137,12 +137,14 @@ let package = Package(
             "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle",
             "ServiceLifecycleTestKit", "Tracing"),
         tests("Projections", "Projections", "Contracts", "Database", "Messaging", "Web", "TestKit"),
-        tests("Tickets", "Tickets", "TestKit"),
+        tests(
+            "Tickets", "Tickets", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes", "Hummingbird",
+            "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
         + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore", "NIOHTTP1", "NIOPosix")
-        + service("Tickets", "NIOCore")
+        + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "Projections")
         + service("SLA", "Projections")
         + service("Notifications", "Projections")

@@ -48,7 +48,7 @@ public struct Projection: Sendable {
 
 /// One copied field: its key in the entity's JSON, its type, and how lists can use it.
 public struct ProjectedField: Sendable {
-    enum Kind: Sendable { case text, integer, uuid, timestamp, texts }
+    enum Kind: Sendable { case text, integer, uuid, timestamp, texts, json }
 
     let name: String
     let kind: Kind
@@ -66,6 +66,8 @@ public struct ProjectedField: Sendable {
     public static func uuid(_ name: String) -> ProjectedField { ProjectedField(name, .uuid) }
     public static func timestamp(_ name: String) -> ProjectedField { ProjectedField(name, .timestamp) }
     public static func texts(_ name: String) -> ProjectedField { ProjectedField(name, .texts) }
+    /// Any JSON, as it came.
+    public static func json(_ name: String) -> ProjectedField { ProjectedField(name, .json) }
 
     public var filterable: ProjectedField { with { $0.isFilterable = true } }
     public var sortable: ProjectedField { with { $0.isSortable = true } }
@@ -93,13 +95,14 @@ public struct ProjectedField: Sendable {
         case .uuid: "uuid"
         case .timestamp: "timestamptz(3)"
         case .texts: "text[]"
+        case .json: "jsonb"
         }
     }
 
     /// Whether the column can hold the value.
     func takes(_ value: JSON) -> Bool {
         switch (kind, value) {
-        case (_, .null), (.text, .string), (.integer, .int): true
+        case (_, .null), (.json, _), (.text, .string), (.integer, .int): true
         case (.uuid, .string): value.uuidValue != nil
         case (.timestamp, .string): value.timestampValue != nil
         case (.texts, .array(let items)): items.allSatisfy { $0.stringValue != nil }

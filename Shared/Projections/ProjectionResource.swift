@@ -40,6 +40,7 @@ public struct ProjectionResource: Resource {
             case .uuid: .uuid(projected.name)
             case .timestamp: .timestamp(projected.name)
             case .texts: .strings(projected.name)
+            case .json: .json(projected.name, [:])
             }
         field = field.readOnly.nullable
         if projected.isFilterable { field = field.filterable }

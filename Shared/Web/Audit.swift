@@ -13,24 +13,47 @@ enum Audit {
     private static let omitted: Set<String> = ["updatedAt", "version"]
 
     static func insertion(_ mutation: Mutation, entity: String, _ op: Operation) throws -> SQL {
-        let action =
-            switch mutation.action {
-            case .create: "create"
-            case .update, .restore: "update"
-            case .delete: "delete"
-            }
         let record = mutation.record
-        let version = mutation.action == .delete ? record.version + 1 : record.version
         return """
-            INSERT INTO audits (
-                tenant_id, aggregate_id, id, aggregate_type, entity_type, entity_id, entity_version, action,
-                actor_type, actor_user_id, actor_contact_id, actor_name, request_id, changes, occurred_at
-            ) VALUES (
+            INSERT INTO audits (\(columns)) VALUES (
                 \(op.tenantId), \(mutation.aggregate.id), \(UUID.v7()), \(mutation.aggregate.type), \(entity),
-                \(record.id), \(version), \(action), \(op.actor.type.rawValue), \(op.actor.userId.sqlValue),
-                \(op.actor.contactId.sqlValue), \(op.actorName), \(op.requestId), \(.jsonText(try changes(mutation))), \(op.now)
+                \(record.id), \(version(mutation)), \(action(mutation)), \(op.actor.type.rawValue),
+                \(op.actor.userId.sqlValue), \(op.actor.contactId.sqlValue), \(op.actorName), \(op.requestId),
+                \(.jsonText(try changes(mutation))), \(op.now)
             )
             """
+    }
+
+    /// One statement for several mutations of an operation.
+    static func insertion(of mutations: [Mutation], entity: String, _ op: Operation) throws -> SQL {
+        let bodies = try mutations.map { String(decoding: try changes($0), as: UTF8.self) }
+        return """
+            INSERT INTO audits (\(columns))
+            SELECT \(op.tenantId), a.aggregate_id, a.id, a.aggregate_type, \(entity), a.entity_id, a.version, a.action,
+                \(op.actor.type.rawValue), \(op.actor.userId.sqlValue), \(op.actor.contactId.sqlValue), \(op.actorName),
+                \(op.requestId), a.changes::jsonb, \(op.now)
+            FROM unnest(
+                \(mutations.map(\.aggregate.id)), \(mutations.map { _ in UUID.v7() }), \(mutations.map(\.aggregate.type)),
+                \(mutations.map(\.record.id)), \(mutations.map(version)), \(mutations.map(action)), \(bodies)
+            ) AS a (aggregate_id, id, aggregate_type, entity_id, version, action, changes)
+            """
+    }
+
+    private static let columns: SQL = """
+        tenant_id, aggregate_id, id, aggregate_type, entity_type, entity_id, entity_version, action, actor_type,
+        actor_user_id, actor_contact_id, actor_name, request_id, changes, occurred_at
+        """
+
+    private static func action(_ mutation: Mutation) -> String {
+        switch mutation.action {
+        case .create: "create"
+        case .update, .restore: "update"
+        case .delete: "delete"
+        }
+    }
+
+    private static func version(_ mutation: Mutation) -> Int64 {
+        mutation.action == .delete ? mutation.record.version + 1 : mutation.record.version
     }
 
     /// `{"created": {…}}`, `{"field": {"old": …, "new": …}}` or `{"deleted": {…}}`.

@@ -113,7 +113,8 @@ final class Layout: Sendable {
         expandableInList = Self.unique(expandFields + expansions.filter(\.inLists).map(\.name))
         listParameters = Self.listParameters(
             fields: fields, filters: resource.filters, sorts: sortNames, expand: expandableInList)
-        getParameters = Self.expandParameters(expandableInGet)
+        let asOf = Parameter("asOf", .timestamp, "As it stood then, rebuilt from its audit.")
+        getParameters = Self.expandParameters(expandableInGet) + (resource.keepsHistory ? [asOf] : [])
         var contracts: [MutationAction: EventContract] = [:]
         if case .generic = resource.events {
             for action in GenericEvents.actions(of: resource) {

@@ -63,6 +63,14 @@ public struct Operation {
         return operation
     }
 
+    /// The same operation on a row that is locked for it: not before the row's last change. A request takes its time when it
+    /// arrives and the row when it gets it; what a row goes through is in the order of the row.
+    public func on(_ record: Record) -> Operation {
+        var operation = on(tenant: record.tenantId)
+        if let last = record.lastChange, last > now { operation.now = last }
+        return operation
+    }
+
     /// What `createdBy` and `updatedBy` show.
     public var actorId: UUID? { actor.userId ?? actor.contactId }
 }

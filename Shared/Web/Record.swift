@@ -124,6 +124,9 @@ public struct Record: Sendable {
         return try jsonBytes(column: column) == writer.bytes
     }
 
+    /// When the row was last changed, where that is kept.
+    var lastChange: Timestamp? { projection.index["updatedAt"] == nil ? nil : timestamp("updatedAt") }
+
     /// The parent's version, where the row was read for a write.
     var parentVersion: Int64? {
         guard let column = projection.parentVersionColumn else { return nil }

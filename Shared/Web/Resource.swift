@@ -97,6 +97,8 @@ public protocol Resource: Sendable {
     /// What `expand=` can add to an answer.
     var expansions: [Expansion] { get }
     var events: ResourceEvents { get }
+    /// Whether GET takes `asOf=`, the entity as it stood at an earlier time. For resources that are audited and not nested.
+    var keepsHistory: Bool { get }
     /// Whether its mutations are audited.
     var audited: Bool { get }
     /// Rows that this caller may see at all, over `t`; nil for all. For customers who see what is theirs.
@@ -108,6 +110,8 @@ public protocol Resource: Sendable {
     func willCreate(_ draft: inout Draft, _ op: Operation) async throws
     /// After it: what follows from it, and what else to announce.
     func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws
+    /// After the INSERT of several rows; by default `didCreate` for each. Worth having where each would cost a statement.
+    func didCreate(_ mutations: inout [Mutation], _ op: Operation) async throws
     /// Before the UPDATE. `draft.values` are the changes; `draft.before` is the row as it is, locked.
     func willUpdate(_ draft: inout Draft, _ op: Operation) async throws
     func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws
@@ -135,11 +139,15 @@ extension Resource {
     public var sorts: [SortKey] { [] }
     public var expansions: [Expansion] { [] }
     public var events: ResourceEvents { operations.writes ? .generic : .none }
+    public var keepsHistory: Bool { false }
     public var audited: Bool { operations.writes }
     public func visible(to caller: Caller) -> SQL? { nil }
 
     public func willCreate(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws {}
+    public func didCreate(_ mutations: inout [Mutation], _ op: Operation) async throws {
+        for index in mutations.indices { try await didCreate(&mutations[index], op) }
+    }
     public func willUpdate(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws {}
     public func willDelete(_ draft: inout Draft, _ op: Operation) async throws {}
@@ -152,6 +160,8 @@ extension Resource {
 /// The permission that each operation needs.
 public struct ResourcePermissions: Sendable {
     public var read: String
+    /// Allows reading too, but only what ``Resource/visible(to:)`` leaves to a caller without `read`.
+    public var readOwn: String?
     public var create: String
     public var update: String
     public var delete: String
@@ -163,12 +173,15 @@ public struct ResourcePermissions: Sendable {
         self.init(read: read, create: write, update: write, delete: write)
     }
 
-    public init(read: String, create: String, update: String, delete: String) {
+    public init(read: String, readOwn: String? = nil, create: String, update: String, delete: String) {
         self.read = read
+        self.readOwn = readOwn
         self.create = create
         self.update = update
         self.delete = delete
     }
+
+    var readAccess: Route.Access { readOwn.map { .anyPermission([read, $0]) } ?? .permission(read) }
 }
 
 /// What can be done with a resource; everything else is a 405 that says what can.

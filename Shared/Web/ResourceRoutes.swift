@@ -49,7 +49,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     private var list: Route {
         Route(
-            .get, collection, on: resource.mounts, permission: resource.permissions.read,
+            .get, collection, on: resource.mounts, access: resource.permissions.readAccess,
             summary: "List \(Name.words(resource.path))",
             description: resource.summary, tag: tag, parameters: layout.listParameters,
             answers: [
@@ -74,7 +74,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
 
     private var get: Route {
         Route(
-            .get, singleton, on: resource.mounts, permission: resource.permissions.read, summary: "Get a \(words)",
+            .get, singleton, on: resource.mounts, access: resource.permissions.readAccess, summary: "Get a \(words)",
             tag: tag, parameters: layout.getParameters,
             answers: [
                 AnswerSpec(
@@ -84,6 +84,17 @@ struct ResourceRoutes<R: Resource>: Sendable {
             operationId: "get\(resource.component)"
         ) { call in
             let expand = call.arguments.strings("expand")
+            if let instant = call.arguments.timestamp("asOf") {
+                guard expand.isEmpty else {
+                    let fault = Fault(.parameter("expand"), "conflicting", "What is shown beside it has no earlier state.")
+                    throw Problem.badRequest(errors: [fault])
+                }
+                let entity = try await call.read { tx in
+                    try await store.entity(
+                        try call.id(idParameter), asOf: instant, in: tx, tenantId: call.tenantId, caller: call.caller)
+                }
+                return .json(entity)
+            }
             return try await call.read { tx in
                 let record = try await self.read(call, in: tx, expand: expand)
                 return expand.isEmpty

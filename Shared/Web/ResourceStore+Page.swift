@@ -224,7 +224,7 @@ extension ResourceStore {
         return writer.bytes
     }
 
-    private func rowConditions(
+    func rowConditions(
         _ request: PageRequest, tenantId: UUID?, parentId: UUID?, caller: Caller
     ) -> [SQL] {
         var conditions: [SQL] = []
@@ -241,7 +241,7 @@ extension ResourceStore {
         conditions.isEmpty ? .empty : " WHERE " + SQL.joined(conditions, separator: " AND ")
     }
 
-    private func pageStatement(
+    func pageStatement(
         _ request: PageRequest, _ projection: Projection, tenantId: UUID?, parentId: UUID?, caller: Caller
     ) -> SQL {
         var conditions = rowConditions(request, tenantId: tenantId, parentId: parentId, caller: caller)
@@ -266,7 +266,7 @@ extension ResourceStore {
     }
 
     /// The sort keys stand behind the projection's columns, in order.
-    private func cursor(after row: Row, _ request: PageRequest, _ projection: Projection) throws -> Cursor {
+    func cursor(after row: Row, _ request: PageRequest, _ projection: Projection) throws -> Cursor {
         var keys: [Cursor.Key] = []
         var column = projection.fields.count
         for order in request.order where order.key.name != "id" {

@@ -144,7 +144,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         _ record: Record, changes: Values, in op: Operation, touching: Bool = false,
         events announcements: [Announcement] = []
     ) async throws -> Record {
-        let op = op.on(tenant: record.tenantId)
+        let op = op.on(record)
         let parent = try await lockedParent(parentId(of: record), op)
         var draft = Draft(action: .update, id: record.id, before: record, parent: parent, values: changes)
         draft.announcements = announcements
@@ -173,7 +173,7 @@ public struct ResourceStore<R: Resource>: Sendable {
     public func delete(
         _ record: Record, in op: Operation, events announcements: [Announcement] = []
     ) async throws {
-        let op = op.on(tenant: record.tenantId)
+        let op = op.on(record)
         let parent = try await lockedParent(parentId(of: record), op)
         var draft = Draft(action: .delete, id: record.id, before: record, parent: parent, values: Values())
         draft.announcements = announcements
@@ -197,7 +197,7 @@ public struct ResourceStore<R: Resource>: Sendable {
     public func restore(
         _ record: Record, in op: Operation, events announcements: [Announcement] = []
     ) async throws -> Record {
-        let op = op.on(tenant: record.tenantId)
+        let op = op.on(record)
         let parent = try await lockedParent(parentId(of: record), op)
         var draft = Draft(action: .restore, id: record.id, before: record, parent: parent, values: Values())
         draft.announcements = announcements
@@ -274,7 +274,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         return "WITH " + SQL.joined(auxiliaries.map { "\(identifier: $0.name) AS (\($0.sql))" }) + " "
     }
 
-    private func column(_ name: String) -> String {
+    func column(_ name: String) -> String {
         guard let field = layout.byName[name], field.expression == nil else {
             preconditionFailure("\(layout.entity) has no column for \(name)")
         }
@@ -304,7 +304,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         .conflict("The \(layout.entity) was changed at the same moment; read it again.", code: "changed_meanwhile")
     }
 
-    private func mutation(
+    func mutation(
         _ draft: Draft, before: Record?, record: Record, changes: [Mutation.FieldChange], version: Int64
     ) -> Mutation {
         var aggregate = Aggregate(type: layout.entity, id: record.id)
@@ -320,6 +320,11 @@ public struct ResourceStore<R: Resource>: Sendable {
 
     private func finish(_ mutation: Mutation, _ op: Operation) throws {
         if layout.audited { op.tx.enqueue(try Audit.insertion(mutation, entity: layout.entity, op)) }
+        try announce(mutation, op)
+    }
+
+    /// Publishes a mutation's own event and those beside it.
+    func announce(_ mutation: Mutation, _ op: Operation) throws {
         let own = try resource.announcement(of: mutation) ?? GenericEvents.announcement(of: mutation, in: layout)
         try publish(mutation, (own.map { [$0] } ?? []) + mutation.announcements, op)
     }

@@ -33,6 +33,8 @@ public struct Route: Sendable {
     public enum Access: Sendable, Hashable {
         /// Whoever holds the permission.
         case permission(String)
+        /// Whoever holds one of them. What the weaker ones allow, the handler or a resource's `visible` decides.
+        case anyPermission([String])
         /// Whoever is authenticated.
         case caller
         case platformAdmin

@@ -188,6 +188,10 @@ public struct WebResponder: HTTPResponder {
         switch mounted.route.access {
         case .permission(let permission):
             guard caller.platformAdmin || caller.may(permission) else { throw .forbidden(permission: permission) }
+        case .anyPermission(let permissions):
+            guard caller.platformAdmin || permissions.contains(where: caller.may) else {
+                throw .forbidden(permission: permissions.first ?? "")
+            }
         case .platformAdmin:
             guard caller.platformAdmin else { throw .forbidden("Platform administrators only.") }
         case .caller, .open:

@@ -1,1 +1,4 @@
-print("x")
+import ServiceKit
+import Tickets
+
+await ServiceRunner.main(TicketsService.self)

@@ -1,0 +1,136 @@
+// What follows from a change of a ticket: its histories and the events that say what happened.
+import Contracts
+import Database
+import Web
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+enum TicketConsequences {
+    /// After tickets were made: their first status, their first holders, their tags. One statement of each kind, however many
+    /// tickets there are.
+    static func ofCreation(_ mutations: inout [Mutation], _ op: Operation) async throws {
+        let states = try mutations.map { try TicketState($0.record) }
+        let made = zip(mutations.map(\.record), states)
+        op.tx.enqueue(StatusDurations.beginning(made.map { (ticketId: $0.id, status: $1.status) }, op))
+        let held = made.filter { $1.assigneeId != nil || $1.groupId != nil }
+        if let (first, _) = held.first {
+            let isImport = first.string("channel") == TicketChannel.imported.rawValue
+            op.tx.enqueue(
+                Assignments.beginning(
+                    held.map { (ticketId: $0.id, assigneeId: $1.assigneeId, groupId: $1.groupId) },
+                    reason: isImport ? .imported : .manual, note: nil, op))
+        }
+        let names = Set(states.flatMap(\.tags))
+        let tags = names.isEmpty ? [] : try await TagDefinitions.named(names.sorted(), op)
+        var pairs: [(ticketId: UUID, tag: TagDefinitions.Tag)] = []
+        for (index, state) in states.enumerated() {
+            let ticketId = mutations[index].record.id
+            if let assignee = state.assigneeId {
+                mutations[index].announce(
+                    TicketAssigned(
+                        ticketId: ticketId, newAssigneeId: assignee, newAssigneeType: "user", assignedAt: op.now))
+            }
+            guard !state.tags.isEmpty else { continue }
+            let own = tags.filter { state.tags.contains($0.name) }
+            pairs += own.map { (ticketId: ticketId, tag: $0) }
+            mutations[index].announce(TicketTags.changed(ticketId, added: own, removed: [], op))
+        }
+        if !pairs.isEmpty { op.tx.enqueue(TicketTags.adding(pairs, op)) }
+    }
+
+    /// After a ticket was changed, in whatever way.
+    static func ofChange(_ mutation: inout Mutation, _ op: Operation) async throws {
+        guard let earlier = mutation.before else { return }
+        let ticket = mutation.record
+        let (before, after) = (try TicketState(earlier), try TicketState(ticket))
+        let note = op.tx[.ticketNote] ?? TicketNote()
+        for fact in TicketFact.between(before, after) {
+            switch fact {
+            case .tagsChanged(let added, let removed):
+                mutation.announce(try await change(tagsOf: ticket.id, added: added, removed: removed, op))
+            default:
+                announce(fact, of: ticket.id, note, in: &mutation, op)
+            }
+        }
+        if before.status != after.status {
+            op.tx.enqueue(StatusDurations.ending(ticket.id, op))
+            op.tx.enqueue(StatusDurations.beginning([(ticketId: ticket.id, status: after.status)], op))
+        }
+        if before.assigneeId != after.assigneeId || before.groupId != after.groupId {
+            op.tx.enqueue(Assignments.ending(ticket.id, op))
+            if after.assigneeId != nil || after.groupId != nil {
+                op.tx.enqueue(
+                    Assignments.beginning(
+                        [(ticketId: ticket.id, assigneeId: after.assigneeId, groupId: after.groupId)],
+                        reason: note.assignment, note: note.reason, op))
+            }
+        }
+    }
+
+    private static func change(
+        tagsOf ticketId: UUID, added: [String], removed: [String], _ op: Operation
+    ) async throws -> TicketTagsChanged {
+        let tags = try await TagDefinitions.named(added + removed, op)
+        let new = tags.filter { added.contains($0.name) }
+        let old = tags.filter { removed.contains($0.name) }
+        if !new.isEmpty { op.tx.enqueue(TicketTags.adding(new.map { (ticketId: ticketId, tag: $0) }, op)) }
+        if !old.isEmpty { op.tx.enqueue(TicketTags.removing(old, from: ticketId, op)) }
+        return TicketTags.changed(ticketId, added: new, removed: old, op)
+    }
+
+    private static func announce(
+        _ fact: TicketFact, of ticketId: UUID, _ note: TicketNote, in mutation: inout Mutation, _ op: Operation
+    ) {
+        switch fact {
+        case .statusChanged(let previous, let new):
+            mutation.announce(
+                TicketStatusChanged(
+                    ticketId: ticketId, previousStatusId: previous.rawValue, newStatusId: new.rawValue,
+                    changedAt: op.now, reason: note.reason))
+        case .closed(let previous):
+            mutation.announce(
+                TicketClosed(
+                    ticketId: ticketId, previousStatusId: previous.rawValue,
+                    closedByUserId: op.actor.type == .system ? nil : op.actor.userId, closedAt: op.now,
+                    resolution: note.resolution))
+        case .reopened(let previous, let new):
+            mutation.announce(
+                TicketReopened(
+                    ticketId: ticketId, previousStatusId: previous.rawValue, newStatusId: new.rawValue,
+                    reopenedAt: op.now, reason: note.reason))
+        case .priorityChanged(let previous, let new):
+            mutation.announce(
+                TicketPriorityChanged(
+                    ticketId: ticketId, previousPriorityId: previous.rawValue, newPriorityId: new.rawValue,
+                    changedAt: op.now, reason: note.reason))
+        case .queueChanged(let previous, let new):
+            mutation.announce(
+                TicketQueueChanged(
+                    ticketId: ticketId, previousQueueId: previous, newQueueId: new, changedAt: op.now))
+        case .assigned(let previous, let new):
+            mutation.announce(
+                TicketAssigned(
+                    ticketId: ticketId, previousAssigneeId: previous,
+                    previousAssigneeType: previous == nil ? nil : "user", newAssigneeId: new, newAssigneeType: "user",
+                    assignedAt: op.now))
+        case .unassigned(let previous):
+            mutation.announce(
+                TicketUnassigned(
+                    ticketId: ticketId, previousAssigneeId: previous, previousAssigneeType: "user",
+                    unassignedAt: op.now, reason: note.reason))
+        case .responseStateChanged(let previous, let new):
+            mutation.announce(
+                TicketResponseStateChanged(
+                    ticketId: ticketId, previousResponseState: previous.flatMap { .init(rawValue: $0.rawValue) },
+                    newResponseState: new.flatMap { .init(rawValue: $0.rawValue) },
+                    trigger: new == nil ? .close : note.isMessage ? .comment : .manual))
+        case .tagsChanged:
+            // It needs the ids of the tags, so it is told where they are looked up.
+            break
+        }
+    }
+}
