@@ -18,36 +18,39 @@ extension Projection: BatchEventHandler {
         tx.enqueue(upsert(rows))
     }
 
-    /// Writes the rows in one statement, field by field where they know more than the table. A row that knows nothing new
-    /// writes nothing.
+    /// Writes the rows in one statement, field by field where they know more than the table. A row that knows nothing
+    /// new writes nothing.
     func upsert(_ rows: [(key: EntityKey, value: ProjectedRow)]) -> SQL {
-        let columns = fields.map(\.column)
-        let names = columns.map { "\"\($0)\"" }.joined(separator: ", ")
-        let typed = fields.map { "\"\($0.column)\" \($0.sqlType)" }.joined(separator: ", ")
-        let later = columns.indices.map { "excluded.sequences[\($0 + 1)] > COALESCE(t.sequences[\($0 + 1)], 0)" }
-        let updates = zip(columns, later).map {
-            "\"\($0)\" = CASE WHEN \($1) THEN excluded.\"\($0)\" ELSE t.\"\($0)\" END"
-        }
-        let sequences = columns.indices.map { "GREATEST(excluded.sequences[\($0 + 1)], t.sequences[\($0 + 1)])" }
-        // Names and types come from the declaration; values are in the one bound parameter.
-        return SQL(
-            unsafe: """
-                INSERT INTO "\(table)" AS t (tenant_id, id, last_sequence, sequences, \(names))
-                SELECT r.tenant_id, r.id, r.last_sequence, r.sequences, \(columns.map { "r.\"\($0)\"" }.joined(separator: ", "))
-                FROM json_to_recordset(
-                """) + "\(SQLValue.text(Projection.json(rows, columns)))"
-            + SQL(
-                unsafe: """
-                    ::json) AS r (tenant_id uuid, id uuid, last_sequence bigint, sequences bigint[], \(typed))
-                    ON CONFLICT (tenant_id, id) DO UPDATE SET
-                        last_sequence = GREATEST(excluded.last_sequence, t.last_sequence),
-                        sequences = ARRAY[\(sequences.joined(separator: ", "))],
-                        \(updates.joined(separator: ",\n    "))
-                    WHERE excluded.last_sequence > t.last_sequence OR \(later.joined(separator: " OR "))
-                    """)
+        statement.head + "\(Projection.json(rows, fields))" + statement.tail
     }
 
-    private static func json(_ rows: [(key: EntityKey, value: ProjectedRow)], _ columns: [String]) -> String {
+    /// What stands before and after the one bound value, the rows as JSON. Names and types come from the declaration.
+    static func statement(table: String, fields: [ProjectedField]) -> (head: SQL, tail: SQL) {
+        let columns = fields.map { "\"\($0.column)\"" }
+        let names = columns.joined(separator: ", ")
+        let typed = fields.map { "\"\($0.column)\" \($0.sqlType)" }.joined(separator: ", ")
+        let later = columns.indices.map { "excluded.sequences[\($0 + 1)] > COALESCE(t.sequences[\($0 + 1)], 0)" }
+        let sequences = columns.indices.map { "GREATEST(excluded.sequences[\($0 + 1)], t.sequences[\($0 + 1)])" }
+        let updates = zip(columns, later).map { "\($0) = CASE WHEN \($1) THEN excluded.\($0) ELSE t.\($0) END" }
+        let head = SQL(
+            unsafe: """
+                INSERT INTO "\(table)" AS t (tenant_id, id, last_sequence, sequences, \(names))
+                SELECT tenant_id, id, last_sequence, sequences, \(names)
+                FROM json_to_recordset(
+                """)
+        let tail = SQL(
+            unsafe: """
+                ::json) AS r (tenant_id uuid, id uuid, last_sequence bigint, sequences bigint[], \(typed))
+                ON CONFLICT (tenant_id, id) DO UPDATE SET
+                    last_sequence = GREATEST(excluded.last_sequence, t.last_sequence),
+                    sequences = ARRAY[\(sequences.joined(separator: ", "))],
+                    \(updates.joined(separator: ",\n    "))
+                WHERE excluded.last_sequence > t.last_sequence OR \(later.joined(separator: " OR "))
+                """)
+        return (head, tail)
+    }
+
+    private static func json(_ rows: [(key: EntityKey, value: ProjectedRow)], _ fields: [ProjectedField]) -> String {
         var json = JSONWriter(reservingCapacity: rows.count * 512)
         json.beginArray()
         for (key, row) in rows {
@@ -62,9 +65,9 @@ extension Projection: BatchEventHandler {
             json.beginArray()
             for sequence in row.sequences { json.int(sequence) }
             json.endArray()
-            for (column, value) in zip(columns, row.values) {
+            for (field, value) in zip(fields, row.values) {
                 guard let value else { continue }
-                json.key(column)
+                json.key(field.column)
                 json.value(value)
             }
             json.endObject()

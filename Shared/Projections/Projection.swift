@@ -1,7 +1,8 @@
-// A copy of another service's entity, kept from its events: one declaration gives the table, the handler that keeps it and
-// the resource that serves it.
+// A copy of another service's entity, kept from its events: one declaration gives the table, the handler that keeps it
+// and the resource that serves it.
 
 import Contracts
+import Database
 import Messaging
 
 /// What is copied of an entity, and from which events.
@@ -12,8 +13,8 @@ import Messaging
 ///     fields: [.text("subject"), .text("status").filterable, .uuid("assigneeId").filterable])
 /// ```
 ///
-/// Each field remembers the sequence of the event that set it, and only a later event sets it again. So late, repeated and
-/// mixed up events, a replay in the middle of live traffic, all end in the same rows.
+/// Each field remembers the sequence of the event that set it, and only a later event sets it again. So late, repeated
+/// and mixed up events, a replay in the middle of live traffic, all end in the same rows.
 public struct Projection: Sendable {
     /// The service that keeps the copy.
     public let service: String
@@ -25,6 +26,8 @@ public struct Projection: Sendable {
     public let fields: [ProjectedField]
     /// What events beyond created, updated, deleted and restored say about fields.
     public let facts: [String: @Sendable (JSON) -> JSONObject]
+    /// Made once: the same text is the same prepared statement.
+    let statement: (head: SQL, tail: SQL)
 
     /// The fields that every projection has after its own.
     static let common: [ProjectedField] = [
@@ -42,6 +45,7 @@ public struct Projection: Sendable {
         // The common ones first: their place in the row's sequences stays when a service copies more.
         self.fields = Projection.common + fields
         self.facts = facts
+        statement = Projection.statement(table: table, fields: self.fields)
         precondition(Set(self.fields.map(\.name)).count == self.fields.count, "\(entity) copies a field twice")
     }
 }
@@ -51,6 +55,8 @@ public struct ProjectedField: Sendable {
     enum Kind: Sendable { case text, integer, uuid, timestamp, texts, json }
 
     let name: String
+    /// `assignee_id` for `assigneeId`.
+    let column: String
     let kind: Kind
     private(set) var isFilterable = false
     private(set) var isSortable = false
@@ -59,6 +65,10 @@ public struct ProjectedField: Sendable {
     private init(_ name: String, _ kind: Kind) {
         self.name = name
         self.kind = kind
+        column = name.reduce(into: "") { text, character in
+            if character.isUppercase { text += "_" }
+            text += character.lowercased()
+        }
     }
 
     public static func text(_ name: String) -> ProjectedField { ProjectedField(name, .text) }
@@ -78,14 +88,6 @@ public struct ProjectedField: Sendable {
         var copy = self
         change(&copy)
         return copy
-    }
-
-    /// `assignee_id` for `assigneeId`.
-    var column: String {
-        name.reduce(into: "") { text, character in
-            if character.isUppercase { text += "_" }
-            text += character.lowercased()
-        }
     }
 
     var sqlType: String {

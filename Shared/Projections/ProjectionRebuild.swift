@@ -7,11 +7,12 @@ import Logging
 import Messaging
 import Web
 
-/// `POST /v1/admin/<service>/projections/rebuild`: for a copy that somebody damaged, or that was declared after the events.
-/// Then `POST /v1/admin/events/replay` of the gateway (`deskwire events replay`) sends the history to the service's queue
-/// `<service>.events.0`.
+/// `POST /v1/admin/<service>/projections/rebuild`: for a copy that somebody damaged, or that was declared after the
+/// events. Then `POST /v1/admin/events/replay` of the gateway (`deskwire events replay`) sends the history to the
+/// service's queue `<service>.events.0`.
 ///
-/// Events that arrive meanwhile are no trouble: each field keeps what the latest event said, in whatever order they come.
+/// Events that arrive meanwhile are no trouble: each field keeps what the latest event said, in whatever order they
+/// come.
 public struct ProjectionRebuild: Sendable {
     private let service: String
     private let database: Database

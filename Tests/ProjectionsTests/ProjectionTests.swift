@@ -180,6 +180,7 @@ struct ProjectionTests {
         let row = try #require(rows.values.first)
         let status = try #require(users.fields.firstIndex { $0.name == "status" })
         #expect(row.values[status] == "deactivated")
-        #expect(users.patterns == ["user.created", "user.updated", "user.deleted", "user.restored", "user.deactivated"])
+        #expect(
+            users.patterns == ["user.created", "user.updated", "user.deleted", "user.restored", "user.deactivated"])
     }
 }

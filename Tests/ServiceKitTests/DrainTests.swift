@@ -44,9 +44,10 @@ struct DrainTests {
     /// Runs a process without database and broker, and hands over its address and the switch that ends it.
     private func with(
         grace: Double,
-        _ body: @escaping @Sendable (
-            _ url: String, Health, GracefulShutdownTestTrigger, Task<Void, any Error>
-        ) async throws -> Void
+        _ body:
+            @escaping @Sendable (
+                _ url: String, Health, GracefulShutdownTestTrigger, Task<Void, any Error>
+            ) async throws -> Void
     ) async throws {
         SlowService.port.withLock { $0 = nil }
         SlowService.entered.withLock { $0 = 0 }

@@ -52,7 +52,8 @@ struct LogTests {
     @Test(
         "nothing that a caller sends makes a second line or a second field",
         arguments: [
-            "x\n{\"level\":\"critical\"}", "a\r\nb", "\u{2028}\u{2029}", "\u{1B}[31mred", "\u{9B}31m", "\",\"level\":\"x",
+            "x\n{\"level\":\"critical\"}", "a\r\nb", "\u{2028}\u{2029}", "\u{1B}[31mred", "\u{9B}31m",
+            "\",\"level\":\"x",
             "\u{0}\u{7F}", "\u{202E}evil", "ünïcödé 🎟️",
         ])
     func injection(text: String) throws {

@@ -134,7 +134,8 @@ struct OperationTests {
             #expect(try await service.ended() == 0)
         }
         let all = bodies.withLock { $0 }
-        #expect(all.first?["resourceSpans"]?[0]?["resource"]?["attributes"]?[0]?["value"]?["stringValue"] == "deskwire-sla")
+        #expect(
+            all.first?["resourceSpans"]?[0]?["resource"]?["attributes"]?[0]?["value"]?["stringValue"] == "deskwire-sla")
         let spans = all.flatMap { $0["resourceSpans"]?[0]?["scopeSpans"]?[0]?["spans"]?.arrayValue ?? [] }
         #expect(spans.contains { $0["parentSpanId"] == "1111111111111111" && $0["name"] == "GET /openapi.json" })
         #expect(!spans.contains { $0["parentSpanId"] == "2222222222222222" })

@@ -90,7 +90,8 @@ struct SettingsTests {
         #expect(settings.redacted.map(\.value) == ["****"])
         let wrong = faults(["DATABASE_URL_FILE": "bad"], files: files)
         #expect(wrong == ["DATABASE_URL must be a URL beginning with postgresql://"])
-        #expect(faults(["DATABASE_URL_FILE": "absent"]) == ["DATABASE_URL comes from a file that can't be read: absent"])
+        #expect(
+            faults(["DATABASE_URL_FILE": "absent"]) == ["DATABASE_URL comes from a file that can't be read: absent"])
         #expect(
             faults(["DATABASE_URL_FILE": "/run/db", "DATABASE_URL": Self.database], files: files)
                 == ["DATABASE_URL is given twice, directly and as a file"])
@@ -157,7 +158,9 @@ struct SettingsTests {
     func table() {
         let text = SettingsTable.markdown(PlatformSettings.all, service: "sla")
         for setting in PlatformSettings.all { #expect(text.contains("| `\(setting.name)` |")) }
-        #expect(text.contains("| `HTTP_PORT` | integer, 0 to 65535 | `8080` | no | Port to listen on; 0 takes a free one. |"))
+        #expect(
+            text.contains(
+                "| `HTTP_PORT` | integer, 0 to 65535 | `8080` | no | Port to listen on; 0 takes a free one. |"))
         #expect(text.contains("| `DATABASE_URL` | URL (postgresql, postgres) | required | yes |"))
         let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
         #expect(rows.allSatisfy { $0.replacing("\\|", with: "").count(where: { $0 == "|" }) == 6 })

@@ -39,7 +39,9 @@ public final class Health: Sendable {
     static let timeout: Duration = .seconds(2)
     /// How long an answer is good for. Bad news is asked again sooner: who waits for a service to start should not wait
     /// for this.
-    static func freshness(_ report: HealthReport) -> Duration { report.isReady ? .milliseconds(250) : .milliseconds(25) }
+    static func freshness(_ report: HealthReport) -> Duration {
+        report.isReady ? .milliseconds(250) : .milliseconds(25)
+    }
 
     private struct State {
         var isDraining = false
@@ -97,7 +99,8 @@ public final class Health: Sendable {
     }
 }
 
-/// The answer if it comes in time, else nil at once: a question that doesn't heed cancellation is left to end by itself.
+/// The answer if it comes in time, else nil at once: a question that doesn't heed cancellation is left to end by
+/// itself.
 func within<Answer: Sendable>(
     _ time: Duration, _ ask: @escaping @Sendable () async -> Answer
 ) async -> Answer? {

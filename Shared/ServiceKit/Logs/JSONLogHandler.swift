@@ -143,8 +143,8 @@ private struct LogLine {
         }
     }
 
-    /// A JSON string. Beyond what JSON demands, controls of terminals (DEL, C1) and Unicode line separators are escaped:
-    /// no reader, of JSON or of text, sees a line or a colour that a caller made up.
+    /// A JSON string. Beyond what JSON demands, controls of terminals (DEL, C1) and Unicode line separators are
+    /// escaped: no reader, of JSON or of text, sees a line or a colour that a caller made up.
     private mutating func text(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
         var written = 0

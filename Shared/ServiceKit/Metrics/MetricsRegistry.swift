@@ -151,8 +151,8 @@ public final class MetricsRegistry: MetricsFactory, Sendable {
         return series
     }
 
-    /// The series of these labels. A name that is already taken by another type, or one name too many, gets a series that
-    /// nobody scrapes (`nil`): a wrong metric must not break the page that shows the right ones.
+    /// The series of these labels. A name that is already taken by another type, or one name too many, gets a series
+    /// that nobody scrapes (`nil`): a wrong metric must not break the page that shows the right ones.
     private func series(
         _ label: String, _ kind: MetricKind, _ dimensions: [(String, String)], _ make: () -> Series
     ) -> Series? {

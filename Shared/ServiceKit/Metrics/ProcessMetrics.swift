@@ -1,11 +1,11 @@
 // What the process itself uses, under the names that Prometheus's own libraries give it.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 enum ProcessMetrics {
@@ -32,9 +32,9 @@ enum ProcessMetrics {
         }
         var limit = rlimit()
         #if canImport(Glibc)
-        let gotLimit = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            let gotLimit = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         #else
-        let gotLimit = getrlimit(RLIMIT_NOFILE, &limit)
+            let gotLimit = getrlimit(RLIMIT_NOFILE, &limit)
         #endif
         if gotLimit == 0 {
             samples.append(MetricSample("process_max_fds", help: "Most file descriptors.", Double(limit.rlim_cur)))

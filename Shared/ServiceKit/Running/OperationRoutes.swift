@@ -47,7 +47,8 @@ struct OperationRoutes {
 
     private var readLevel: Route {
         Route(
-            .get, "\(service)/log_level", on: [.admin], access: .platformAdmin, summary: "The least level that is logged.",
+            .get, "\(service)/log_level", on: [.admin], access: .platformAdmin,
+            summary: "The least level that is logged.",
             tag: "operation", answers: [AnswerSpec(.ok, "The level.", schema: OperationRoutes.levelSchema)]
         ) { _ in Answer.json(["level": .string(sink.level.rawValue)]) }
     }

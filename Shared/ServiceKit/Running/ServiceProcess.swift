@@ -14,8 +14,8 @@ import ServiceLifecycle
 import UnixSignals
 import Web
 
-/// Everything that runs in a service's process. Parts start together, wait for what they need, and stop in reverse: first
-/// what takes work in, last what it works with.
+/// Everything that runs in a service's process. Parts start together, wait for what they need, and stop in reverse:
+/// first what takes work in, last what it works with.
 struct ServiceProcess<S: Microservice>: Sendable {
     let platform: Platform
     let service: S
@@ -68,7 +68,7 @@ struct ServiceProcess<S: Microservice>: Sendable {
         configuration.maximumGracefulShutdownDuration = grace
         do {
             try await ServiceGroup(configuration: configuration).run()
-        } catch where health.isDraining {
+        } catch  where health.isDraining {
             // Told to stop, and something did not come to an end in time: what it had is done again elsewhere.
             Logger.current.warning("stopped with work unfinished", error: error)
         }

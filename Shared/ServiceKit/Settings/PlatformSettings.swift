@@ -3,7 +3,8 @@
 /// What all services let an operator set. A service adds its own in `Microservice.settings`.
 public enum PlatformSettings {
     /// Names the configuration file itself, so it is read from the environment only.
-    static let configFile = Setting.path("CONFIG_FILE", "YAML or JSON file with settings; the environment wins over it.")
+    static let configFile = Setting.path(
+        "CONFIG_FILE", "YAML or JSON file with settings; the environment wins over it.")
 
     /// The least size of the key that signs the gateway's context: that of the hash.
     static let contextKeyMinimumBytes = 32
@@ -23,7 +24,8 @@ public enum PlatformSettings {
         ).secret,
         .integer("DATABASE_POOL_SIZE", 1...200, default: 8, "Most connections at once; they are opened on demand."),
         .seconds(
-            "DATABASE_STATEMENT_TIMEOUT_SECONDS", 0.1...600, default: 10, "PostgreSQL ends a statement that takes longer."),
+            "DATABASE_STATEMENT_TIMEOUT_SECONDS", 0.1...600, default: 10,
+            "PostgreSQL ends a statement that takes longer."),
         .url("AMQP_URL", schemes: ["amqp", "amqps"], "RabbitMQ, with user, password and virtual host.").required.secret,
         .path("AMQP_CA_FILE", "Certificates that an `amqps` broker is verified against; the system's when unset."),
         .text("EXCHANGE_NAME", default: "support", "Topic exchange, and first word of every routing key.").checked {
@@ -51,7 +53,8 @@ public enum PlatformSettings {
             "TRACE_SAMPLE_PERCENT", 0...100, default: 100,
             "Share of the traces begun here that are recorded; a caller's decision is honoured."),
         .seconds(
-            "SHUTDOWN_GRACE_SECONDS", 0...300, default: 10, "Time for what is in flight when the process is told to stop."),
+            "SHUTDOWN_GRACE_SECONDS", 0...300, default: 10,
+            "Time for what is in flight when the process is told to stop."),
     ]
 
     private static func contextKeyFault(_ key: String) -> String? {

@@ -17,7 +17,8 @@ public struct Setting: Sendable {
         case path
     }
 
-    /// The name of the environment variable, `DATABASE_URL`. In the file: `database_url`, or nested `database: {url: …}`.
+    /// The name of the environment variable, `DATABASE_URL`. In the file: `database_url`, or nested `database: {url:
+    /// …}`.
     public let name: String
     public let kind: Kind
     /// Used when neither the environment nor the file says anything.

@@ -52,7 +52,8 @@ public struct Settings: Sendable {
             } catch let fault as SettingFault {
                 faults.append(fault)
             } catch {
-                faults.append(SettingFault(PlatformSettings.configFile.name, "names a file that can't be read: \(path)"))
+                faults.append(
+                    SettingFault(PlatformSettings.configFile.name, "names a file that can't be read: \(path)"))
             }
         }
 
@@ -117,7 +118,8 @@ public struct Settings: Sendable {
     /// The faulty value, when it is short and plain; a longer one might be a secret under a wrong name.
     private static func shown(_ value: String) -> String {
         let isPlain = value.utf8.allSatisfy {
-            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || [43, 45, 46, 95].contains($0)
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0)
+                || [43, 45, 46, 95].contains($0)
         }
         return isPlain && value.utf8.count <= 20 ? ", and is \"\(value)\"" : ""
     }

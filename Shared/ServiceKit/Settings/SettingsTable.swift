@@ -16,7 +16,8 @@ enum SettingsTable {
         for setting in settings {
             let fallback = setting.defaultValue.map { "`\($0)`" } ?? (setting.isRequired ? "required" : "none")
             let columns = [
-                "`\(setting.name)`", setting.typeName, fallback, setting.isSecret ? "yes" : "no", escaped(setting.meaning),
+                "`\(setting.name)`", setting.typeName, fallback, setting.isSecret ? "yes" : "no",
+                escaped(setting.meaning),
             ]
             text += "| \(columns.joined(separator: " | ")) |\n"
         }

@@ -3,8 +3,8 @@
 import Synchronization
 import Tracing
 
-/// The tracer of a process. Without an exporter it records nothing but still hands contexts on, and gives every request a
-/// trace id to find its log lines by.
+/// The tracer of a process. Without an exporter it records nothing but still hands contexts on, and gives every request
+/// a trace id to find its log lines by.
 public struct ServiceTracer: Tracer {
     private let exporter: SpanExporter?
     private let samplePercent: Int

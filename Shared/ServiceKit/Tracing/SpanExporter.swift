@@ -1,7 +1,7 @@
 // Sends finished spans to an OpenTelemetry collector in batches, and never lets a slow collector slow a request.
 
-import Metrics
 import Logging
+import Metrics
 import ServiceLifecycle
 import Synchronization
 import Tracing
@@ -64,8 +64,8 @@ public final class SpanExporter: Service {
         await flush()
     }
 
-    /// Sends what is queued now. The HTTP client makes spans too: those of the export itself must not be exported, or there
-    /// would be no end to it.
+    /// Sends what is queued now. The HTTP client makes spans too: those of the export itself must not be exported, or
+    /// there would be no end to it.
     func flush() async {
         var untraced = ServiceContext.topLevel
         untraced.traceContext = TraceContext(traceID: .random(), spanID: .random(), isSampled: false)
