@@ -125,7 +125,7 @@ let package = Package(
         tests("Contracts", "Contracts"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
-        tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit"),
+        tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit", "Logging", "ServiceLifecycle"),
         tests(
             "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
             "Logging", "NIOCore", "TestKit"),

@@ -7,8 +7,8 @@ import Synchronization
 
 /// How a service consumes.
 public struct ConsumerConfiguration: Sendable {
-    /// Queues over which the service's messages are spread by aggregate. To be the same in all instances; changing it moves
-    /// aggregates between queues, so let the queues run empty first.
+    /// Queues over which the service's messages are spread by aggregate. To be the same in all instances. Changing it moves
+    /// aggregates between queues: for what is queued at that moment, their order does not hold.
     public var partitions = 4
     /// Messages handled in one transaction at most.
     public var batchMax = 100
@@ -89,18 +89,24 @@ public final class ConsumerRuntime: Service {
 
     /// Keeps every queue consumed: declares what is needed, starts the consumers, and starts again those that end.
     private func consumeQueues() async {
-        await withTaskGroup(of: Int.self) { group in
-            var idle = Array(0..<configuration.partitions)
+        await withTaskGroup(of: String.self) { group in
+            var idle = Topology.queues(service, count: configuration.partitions)
+            var isFirst = true
             var backoff = Self.backoffFirst
             while !isOver {
                 if !idle.isEmpty {
                     do {
                         try await topology.declareConsumer(
                             service: service, patterns: patterns, partitions: configuration.partitions, on: amqp)
-                        for partition in idle {
+                        if isFirst {
+                            idle += try await topology.retireQueues(
+                                service: service, beyond: configuration.partitions, on: amqp)
+                            isFirst = false
+                        }
+                        for queue in idle {
                             group.addTask {
-                                await self.consume(Topology.queue(self.service, partition))
-                                return partition
+                                await self.consume(queue)
+                                return queue
                             }
                         }
                         idle = []

@@ -2,6 +2,12 @@ import Contracts
 import Database
 import Tracing
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Does something about one kind of event.
 ///
 /// What it does in the transaction happens exactly once per event, because the transaction also notes the event in the inbox.
@@ -93,8 +99,12 @@ public struct MessageHandler: Sendable {
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         switch kind {
         case .single(let body):
+            var tenant: UUID?
             for message in messages {
-                tx.enqueue(Self.scope(.tenant(message.envelope.tenantId)))
+                if message.envelope.tenantId != tenant {
+                    tenant = message.envelope.tenantId
+                    tx.enqueue(Self.scope(.tenant(message.envelope.tenantId)))
+                }
                 try await Self.withContext(of: message, handler: name) {
                     if let version, message.schemaVersion != version {
                         throw PoisonMessage(

@@ -112,6 +112,10 @@ struct MessageDispatcher: Sendable {
             case .behindParked: break
             }
         }
+        let handled = zip(entries, arrivals).filter { $0.1 == .fresh && !$0.0.message.isReplay }
+        if let oldest = handled.map(\.0.message.envelope.occurredAt).min() {
+            MessagingMetrics.lag(seconds: (Timestamp.now - oldest) / .seconds(1), service: service)
+        }
         for (handler, count) in counts {
             MessagingMetrics.count(.handled, count.fresh, service: service, handler: handler)
             MessagingMetrics.count(.duplicates, count.duplicate, service: service, handler: handler)

@@ -16,7 +16,7 @@ import Metrics
 /// | `consumer_parked` | gauge | messages that wait for another attempt, or behind one that does |
 /// | `consumer_batch_size` | recorder | messages handled in one transaction |
 /// | `consumer_batch_seconds` | timer | time from a batch's receipt to its acknowledgement |
-/// | `consumer_lag_seconds` | recorder | from an event's commit to the end of its handling |
+/// | `consumer_lag_seconds` | recorder | from the oldest event of a batch, as it happened, to the end of its handling |
 /// | `consumer_queue_ready` | gauge | messages ready in the service's queues |
 /// | `dead_letters` | gauge | messages in the service's dead-letter queue |
 public enum MessagingMetrics {

@@ -57,6 +57,7 @@ public final class MessagingUpkeep: Service {
 
     /// Makes the partitions ahead, drops what is too old.
     func keepHouse() async throws {
+        try await adoptRestoredHistory()
         try await database.transaction(as: .admin) { tx in
             _ = try await tx.query("SELECT ensure_event_partitions(\(eventPartitionDaysAhead)::integer)")
         }
@@ -76,6 +77,23 @@ public final class MessagingUpkeep: Service {
             }
             if pruned < limit { break }
         }
+    }
+
+    /// In a healthy cluster no event comes from a transaction that has not begun.
+    private func adoptRestoredHistory() async throws {
+        let isForeign = try await database.transaction(as: .admin, readOnly: true) { tx in
+            try await tx.first(
+                """
+                SELECT coalesce(
+                    (SELECT xid FROM events ORDER BY xid DESC LIMIT 1) >= pg_snapshot_xmax(pg_current_snapshot()), false)
+                """)?.get(0, as: Bool.self)
+        }
+        guard isForeign == true else { return }
+        let row = try await database.transaction(as: .admin, timeout: .seconds(3600)) { tx in
+            try await tx.first("SELECT rebase_event_history()")
+        }
+        let count = try row?.get(0, as: Int64.self) ?? 0
+        logger.notice("the history of another cluster was adopted", metadata: ["event.count": "\(count)"])
     }
 
     private func reportGauges() async throws {

@@ -209,6 +209,23 @@ private let messagingSQL = """
     END
     $$;
 
+    -- Makes the history readable in another cluster, whose transaction ids begin anew: after a dump was restored there, rows
+    -- come from transactions that have not been yet. They get an id before all others; their order is that of position. Answers
+    -- how many they were.
+    CREATE FUNCTION rebase_event_history() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = '3s' AS $$
+    DECLARE
+        next_xid xid8 := pg_snapshot_xmax(pg_current_snapshot());
+        rebased bigint;
+    BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended('event partitions of ' || current_schema(), 0));
+        UPDATE outbox SET xid = '3' WHERE xid >= next_xid;
+        UPDATE events SET xid = '3' WHERE xid >= next_xid;
+        GET DIAGNOSTICS rebased = ROW_COUNT;
+        RETURN rebased;
+    END
+    $$;
+
     -- A function that runs as the owner must find its tables in this schema and nowhere else, temporary tables included.
     DO $$
     BEGIN
@@ -216,6 +233,7 @@ private let messagingSQL = """
             'ALTER FUNCTION ensure_event_partitions(integer) SET search_path = %I, pg_temp', current_schema());
         EXECUTE format(
             'ALTER FUNCTION drop_event_partitions(integer) SET search_path = %I, pg_temp', current_schema());
+        EXECUTE format('ALTER FUNCTION rebase_event_history() SET search_path = %I, pg_temp', current_schema());
     END
     $$;
 

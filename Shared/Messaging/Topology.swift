@@ -74,6 +74,18 @@ public struct Topology: Sendable, Hashable {
         }
     }
 
+    /// Takes the queues out of use that the service had when it had more of them, and names them: what they still hold is to
+    /// be consumed.
+    func retireQueues(service: String, beyond partitions: Int, on amqp: AMQPClient) async throws -> [String] {
+        var retired: [String] = []
+        while true {
+            let queue = Self.queue(service, partitions + retired.count)
+            guard try await amqp.queueStatus(queue) != nil else { return retired }
+            try await amqp.unbindQueue(queue, from: Self.partitioned(service), routingKey: "1")
+            retired.append(queue)
+        }
+    }
+
     public func declareDeadLetters(service: String, on amqp: AMQPClient) async throws {
         try await amqp.declareQueue(
             Self.deadLetters(service),

@@ -2,6 +2,8 @@ import AMQP
 import Contracts
 import Database
 import Foundation
+import Logging
+import ServiceLifecycle
 import Synchronization
 import TestKit
 import Testing
@@ -278,7 +280,10 @@ struct ConsumerTests {
             let tenants = (0..<4).map { _ in UUID.v7() }
             try await world.running(world.consumer(handlers)) {
                 try await world.bound(handlers)
-                for tenant in tenants { try await world.publish([.v7()], tenant: tenant) }
+                let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                try await MessagingContext.$current.withValue(MessagingContext(traceparent: traceparent)) {
+                    for tenant in tenants { try await world.publish([.v7()], tenant: tenant) }
+                }
                 try await world.running(world.relay()) {
                     let deliveries = try await subscriber.receive(8)
                     let messages = try deliveries.map {
@@ -289,6 +294,7 @@ struct ConsumerTests {
                         #expect(own.map(\.envelope.sequence) == [1, 2])
                         #expect(own.last?.envelope.causationId == own.first?.envelope.eventId.text)
                         #expect(own.last?.envelope.actorType == .system)
+                        #expect(own.map(\.traceparent) == [traceparent, traceparent])
                     }
                 }
             }
@@ -333,6 +339,102 @@ struct ConsumerTests {
                 for item in items { #expect(effects[item] == [1, 2, 3, 4]) }
                 #expect(try await world.count("parked_messages") == 0)
                 #expect(try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count() == 0)
+            }
+        }
+    }
+
+    @Test("A consumer that stops finishes its batch and leaves the rest to others, in order")
+    func drains() async throws {
+        try await World.with { world in
+            let entered = Mutex(0)
+            let release = Mutex(false)
+            let slow = BatchRecorder(name: "batch", patterns: ["#"]) { messages in
+                entered.withLock { $0 += messages.count }
+                while !release.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+            }
+            let items = (0..<10).map { _ in UUID.v7() }
+            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
+            try await world.running(world.relay()) {
+                for _ in 0..<10 { try await world.publish(items) }
+                try await eventually("all are queued") { try await world.count("outbox") == 0 }
+            }
+            let first = world.consumer([MessageHandler(slow)]) { $0.batchMax = 7 }
+            let group = ServiceGroup(
+                configuration: .init(
+                    services: [.init(service: first)], logger: Logger(label: "t", factory: { _ in SwiftLogNoOpLogHandler() })))
+            let running = Task { try await group.run() }
+            try await eventually("four batches are in hand") { entered.withLock { $0 } >= 4 }
+            await group.triggerGracefulShutdown()
+            release.withLock { $0 = true }
+            try await running.value
+            let done = try await world.count("effects")
+            #expect(done >= 4 && done <= 28)
+            try await world.running(world.consumer([MessageHandler(BatchRecorder(name: "batch", patterns: ["#"]))])) {
+                try await eventually("the rest") { try await world.count("effects") == 100 }
+            }
+            let effects = try await world.effects("batch")
+            for item in items { #expect(effects[item] == Array(1...10)) }
+        }
+    }
+
+    @Test("A message that no consumer survives is given up by the broker, and can be requeued like any other")
+    func deliveryLimit() async throws {
+        try await World.with { world in
+            let item = UUID.v7()
+            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 1, on: world.amqp)
+            let deadLetters = DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp)
+            try await world.running(world.relay()) {
+                try await world.publish([item])
+                // As a process that dies of the message again and again.
+                var isOver = false
+                while !isOver {
+                    let consumer = try await world.amqp.consume(Topology.queue(World.service, 0), prefetch: 1)
+                    for _ in 0..<200 {
+                        let next = Task { await consumer.next() }
+                        let timeout = Task {
+                            try await Task.sleep(for: .seconds(2))
+                            next.cancel()
+                        }
+                        guard let delivery = await next.value else {
+                            isOver = true
+                            break
+                        }
+                        timeout.cancel()
+                        consumer.nack(delivery.tag, requeue: true)
+                    }
+                    consumer.close()
+                }
+                try await eventually("a dead letter") { try await deadLetters.list().count == 1 }
+                let letter = try #require(try await deadLetters.list().first)
+                #expect(letter.reason == "delivery_limit")
+                #expect(letter.name == "item.moved")
+                #expect(letter.routingKey == "shop.item.moved")
+                #expect(try await deadLetters.requeue(.all) == 1)
+                let consumer = world.consumer([MessageHandler(Recorder())]) { $0.partitions = 1 }
+                try await world.running(consumer) {
+                    try await eventually("it is handled") { try await world.effects("recorder")[item] == [1] }
+                }
+            }
+        }
+    }
+
+    @Test("With fewer queues than before, what the others hold is handled too")
+    func fewerQueues() async throws {
+        try await World.with { world in
+            let handlers = [MessageHandler(Recorder())]
+            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
+            let items = (0..<20).map { _ in UUID.v7() }
+            try await world.running(world.relay()) {
+                try await world.publish(items)
+                try await eventually("all are queued") { try await world.count("outbox") == 0 }
+                try await world.running(world.consumer(handlers) { $0.partitions = 2 }) {
+                    try await eventually("all are handled") { try await world.count("effects") == 20 }
+                    try await world.publish(items)
+                    try await eventually("all are handled") { try await world.count("effects") == 40 }
+                }
+            }
+            for queue in Topology.queues(World.service, count: 4).suffix(2) {
+                #expect(try await world.amqp.queueStatus(queue)?.messageCount == 0)
             }
         }
     }

@@ -294,6 +294,35 @@ struct SchemaTests {
         }
     }
 
+    @Test("A history that was restored into another cluster can be read on, and so can the outbox")
+    func restored() async throws {
+        try await TestDatabase.with(World.service, World.migrations) { test in
+            for step in 1...3 {
+                try await test.database.transaction(as: .tenant(.v7())) { tx in
+                    try tx.publish(ItemMoved(itemId: .v7(), step: step), version: 1, actor: .system)
+                }
+            }
+            // Transaction ids of a cluster that was much older.
+            for table in ["events", "outbox"] {
+                try await test.superuser("UPDATE tests.\(table) SET xid = (xid::text::bigint + 4000000000)::text::xid8")
+            }
+            let history = EventHistory(database: test.database)
+            #expect(try await history.page(after: .start).events.isEmpty)
+            let upkeep = MessagingUpkeep(
+                service: World.service, database: test.database, amqp: try AMQPClientStub.unconnected())
+            try await upkeep.keepHouse()
+            try await test.database.transaction(as: .tenant(.v7())) { tx in
+                try tx.publish(ItemMoved(itemId: .v7(), step: 4), version: 1, actor: .system)
+            }
+            try await eventually("all is readable") { try await history.page(after: .start).events.count == 4 }
+            let events = try await history.page(after: .start).events
+            let steps = try events.map { try Wire.decode(ItemMoved.self, from: $0.payload).step }
+            #expect(steps == [1, 2, 3, 4])
+            let joined = try await test.superuser("SELECT FROM tests.outbox JOIN tests.events USING (xid, position)")
+            #expect(joined.count == 4)
+        }
+    }
+
     @Test("Old inbox rows are pruned, young ones stay")
     func inboxPruning() async throws {
         try await TestDatabase.with(World.service, World.migrations) { test in
