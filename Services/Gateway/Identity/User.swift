@@ -20,7 +20,7 @@ struct Users: Resource {
     let fields: [Field] = [
         .text("email", 3...254, .email).required.filterable.sortable.searchable,
         .text("displayName", 1...200).required.sortable.searchable,
-        .strings("roles", each: 1...40, count: 1...10).required.filterable
+        Field("roles", .strings(each: 1...40, count: 1...10)).required.filterable
             .described("Built-in roles: \(Role.allCases.map(\.rawValue).joined(separator: ", "))."),
         .choice("status", ["active", "deactivated"]).readOnly.defaults(to: "active").filterable,
         .text("locale", 2...35),
