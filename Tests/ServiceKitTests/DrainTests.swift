@@ -63,7 +63,7 @@ struct DrainTests {
         ) { () throws(SettingFaults) in settings }
         try await testGracefulShutdown { @Sendable trigger in
             let quiet = Logger(label: "slow", factory: { _ in SwiftLogNoOpLogHandler() })
-            let running = Task { try await withLogger(quiet) { _ in try await process.run(handlingSignals: false) } }
+            let running = Task { try await withLogger(quiet) { _ in try await process.run(ownsProcess: false) } }
             try await eventually("it listens") { SlowService.port.withLock { $0 != nil } }
             let port = SlowService.port.withLock { $0 } ?? 0
             try await body("http://127.0.0.1:\(port)", process.health, trigger, running)

@@ -30,12 +30,15 @@ struct Draining: Service {
 
     let health: Health
     let grace: Duration
+    /// Whether the process is the service's own, to be ended.
+    let endsProcess: Bool
 
     func run() async throws {
         try? await gracefulShutdown()
         guard Task.isShuttingDownGracefully else { return }
         health.drain()
         Logger.current.info("service stopping", metadata: ["grace.seconds": .string("\(grace.components.seconds)")])
+        guard endsProcess else { return }
         let logger = Logger.current
         let deadline = grace + Draining.patience
         Task.detached {

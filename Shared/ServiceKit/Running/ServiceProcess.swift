@@ -54,7 +54,9 @@ struct ServiceProcess<S: Microservice>: Sendable {
     // MARK: Running
 
     /// Runs until told to stop.
-    func run(handlingSignals: Bool) async throws {
+    ///
+    /// - Parameter ownsProcess: the process is this service's alone: signals are its, and it may end the process.
+    func run(ownsProcess: Bool) async throws {
         Logger.current.info(
             "service starting",
             metadata: [
@@ -63,7 +65,8 @@ struct ServiceProcess<S: Microservice>: Sendable {
                     Dictionary(uniqueKeysWithValues: settings.redacted.map { ($0.name, .string($0.value)) })),
             ])
         var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [],
+            services: services(ownsProcess: ownsProcess),
+            gracefulShutdownSignals: ownsProcess ? [.sigterm, .sigint] : [],
             logger: Logger(label: "lifecycle"))
         configuration.maximumGracefulShutdownDuration = grace
         do {
@@ -77,14 +80,15 @@ struct ServiceProcess<S: Microservice>: Sendable {
     private var grace: Duration { settings.seconds("SHUTDOWN_GRACE_SECONDS") }
 
     /// In dependency order; shut down from the end.
-    private var services: [any Service] {
+    private func services(ownsProcess: Bool) -> [any Service] {
         var services: [any Service] = []
         if let exporter { services.append(exporter) }
         services += [platform.database, platform.amqp, schema]
         services += [relay, upkeep].map { Gated(gate: migrated, service: $0) }
         services.append(Together(services: front))
-        services += [Reload(sink: platform.logs, read: reread), ReadyLine(health: health)]
-        services.append(Draining(health: health, grace: grace))
+        if ownsProcess { services.append(Reload(sink: platform.logs, read: reread)) }
+        services.append(ReadyLine(health: health))
+        services.append(Draining(health: health, grace: grace, endsProcess: ownsProcess))
         return services
     }
 

@@ -122,7 +122,7 @@ public enum ServiceRunner {
                     () throws(SettingFaults) in try read(service, environment)
                 }
                 InstrumentationSystem.bootstrap(process.tracer)
-                try await process.run(handlingSignals: true)
+                try await process.run(ownsProcess: true)
                 logger.info("service stopped")
                 return .ok
             } catch {
