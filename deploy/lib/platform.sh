@@ -19,7 +19,7 @@ prepare_home() {
     chmod 711 "$DESKWIRE_HOME"
     RUN=$DESKWIRE_HOME/run LOG=$DESKWIRE_HOME/log
     mkdir -p "$RUN" "$LOG"
-    # Two commands at the same time would start everything twice. What is started must not inherit the lock: 9>&-
+    # Two commands at the same time would start everything twice.
     exec 9>"$DESKWIRE_HOME/lock"
     flock -w 600 9 || die "another deploy command is at work in $DESKWIRE_HOME"
 

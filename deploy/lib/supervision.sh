@@ -2,12 +2,19 @@
 # Processes that are started again when they die. Callers set RUN and LOG, the directories of process ids and logs. Sourced.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# is_alive PROCESS: whether it runs; what has ended and was not yet collected by its parent does not.
+is_alive() {
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+}
+has_ended() { ! is_alive "$1"; }
+
 # process_of FILE PATTERN: the process id in the file, if that process lives and its command line looks like the pattern: after
 # a reboot the same number may be anybody.
 process_of() {
     local pid
     pid=$(cat "$1" 2>/dev/null) || return 1
-    [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || return 1
+    [ -n "$pid" ] && is_alive "$pid" || return 1
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2" || return 1
     printf '%s' "$pid"
 }
@@ -26,7 +33,16 @@ supervise() {
     shift
     if supervisor_of "$name" >/dev/null; then return; fi
     stop_supervised "$name"
-    setsid "$DESKWIRE_ROOT/deploy/lib/supervise" "$RUN" "$LOG" "$name" "$@" </dev/null >/dev/null 2>&1 &
+    (
+        # Nothing that is open here stays open there: a lock, or a pipe whose end our caller waits for.
+        local open
+        for open in /proc/self/fd/*; do
+            open=${open##*/}
+            if [ "$open" -gt 2 ]; then eval "exec $open>&-"; fi
+        done
+        # Who calls us from a thread that blocks signals, as Swift's do, hands that on; a service must hear TERM.
+        exec env --default-signal setsid "$DESKWIRE_ROOT/deploy/lib/supervise" "$RUN" "$LOG" "$name" "$@" </dev/null >/dev/null 2>&1
+    ) &
     disown
 }
 
@@ -38,7 +54,7 @@ stop_supervised() {
         # A frozen process hears nothing but this.
         [ -z "$child" ] || kill -CONT "$child" 2>/dev/null || true
         kill -TERM "$supervisor" 2>/dev/null || true
-        wait_until "$seconds" "the end of $name" eval "! kill -0 $supervisor" || {
+        wait_until "$seconds" "the end of $name" has_ended "$supervisor" || {
             kill -KILL "$supervisor" 2>/dev/null || true
             [ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
         }
@@ -46,7 +62,7 @@ stop_supervised() {
         kill -CONT "$child" 2>/dev/null || true
         # INT is what PostgreSQL calls a fast shutdown; the others take it for TERM.
         kill -INT "$child" 2>/dev/null || true
-        wait_until "$seconds" "the end of $name" eval "! kill -0 $child" || kill -KILL "$child" 2>/dev/null || true
+        wait_until "$seconds" "the end of $name" has_ended "$child" || kill -KILL "$child" 2>/dev/null || true
     fi
     rm -f "$RUN/$name.pid" "$RUN/$name.supervisor"
 }
@@ -58,5 +74,5 @@ renew() {
     child=$(child_of "$1") || child=
     [ -z "$child" ] || kill -CONT "$child" 2>/dev/null || true
     kill -HUP "$supervisor"
-    [ -z "$child" ] || wait_until 20 "the end of the former $1" eval "! kill -0 $child" || kill -KILL "$child" 2>/dev/null || true
+    [ -z "$child" ] || wait_until 20 "the end of the former $1" has_ended "$child" || kill -KILL "$child" 2>/dev/null || true
 }
