@@ -96,14 +96,22 @@ struct ProcessResult: Sendable {
     let output: String
 }
 
+/// Becomes the program named by the arguments, with no signal blocked.
+private let unblockSignals = """
+    import os, signal, sys
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.execv(sys.argv[1], sys.argv[1:])
+    """
+
 /// Runs a program to its end and collects what it printed on both streams.
 func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> ProcessResult {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
+    // The threads of Swift's runtime block signals, and a child inherits that: what it starts could not be told to end.
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["python3", "-c", unblockSignals, program] + arguments
     if let environment { process.environment = environment }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = handle
