@@ -88,7 +88,7 @@ struct RelayMachine {
     /// Lines that have an event to send and none under way, longest waiting first.
     private var ready = Queue<AggregateKey>()
     private var blocked: Set<AggregateKey> = []
-    /// Lines with enough in memory: not read further for now.
+    /// Lines with enough in memory: not read further meanwhile.
     private var full: Set<AggregateKey> = []
     /// Lines that were cut back while a read was under way: what it brings of them would leave a gap.
     private var cutDuringRead: Set<AggregateKey> = []

@@ -100,7 +100,7 @@ extension SystemTests {
                     // By naming the other organization's path, and (where the route takes an id) under one's own path.
                     let places = [path + rest] + (suffix.contains("{") ? [ownPath + rest] : [])
                     for place in places {
-                        let body: [UInt8]? = ["post", "patch", "put"].contains(verb) ? Array("{}".utf8) : nil
+                        let body = ["post", "patch", "put"].contains(verb) ? Self.body(of: suffix) : nil
                         let answer = try await stranger.client.send(
                             HTTPMethod(rawValue: verb.uppercased()), place, body: body, timeoutSeconds: 5)
                         asked += 1
@@ -125,6 +125,21 @@ extension SystemTests {
                 let answer = try await client.send(.GET, path, headers: headers)
                 #expect(answer.status == 401, "context \(context ?? "none"): \(answer.status)")
             }
+        }
+
+        /// A body that the route accepts, so that only the ticket can be what is wrong.
+        private static func body(of suffix: String) -> [UInt8] {
+            let bodies: [String: JSON] = [
+                "assign": ["assigneeId": .string(UUID.v7().text)],
+                "assignments": ["assigneeId": .string(UUID.v7().text)],
+                "participants": ["role": "cc", "email": "somebody@example.com"],
+                "priority": ["priority": "high"],
+                "status": ["status": "resolved"],
+                "tags": ["name": "vpn"],
+                "transfer": ["groupId": .string(UUID.v7().text)],
+            ]
+            let action = suffix.split(separator: "/").last.map(String.init) ?? ""
+            return (bodies[action] ?? [:]).serialized()
         }
 
         private var schemaList: String { Self.schemas.map { "'\($0)'" }.joined(separator: ", ") }
