@@ -51,7 +51,10 @@ struct LoginRoutes: Sendable {
                 .text("email", 3...254).required.example("agent@example.com"),
                 .text("password", 1...PasswordRules.mostBytes).required,
             ]),
-            answers: [AnswerSpec(.created, "The tokens.", schema: Self.tokensSchema)], operationId: "logIn"
+            answers: [
+                AnswerSpec(.created, "The tokens.", schema: Self.tokensSchema),
+                AnswerSpec(.unauthorized, "The address or the password is wrong."),
+            ], operationId: "logIn"
         ) { call in
             guard let email = call.values.string("email")?.lowercased(), let password = call.values.string("password")
             else { throw Problem.badRequest("An e-mail address and a password are needed.") }
@@ -169,7 +172,10 @@ struct LoginRoutes: Sendable {
             .post, "sessions/refresh", on: [.platform], access: .open, summary: "Exchange a refresh token for new tokens",
             description: "A refresh token is good once. One that is shown again ends the session: somebody else has it.",
             body: .fields([.text("refreshToken", 1...200).required]),
-            answers: [AnswerSpec(.ok, "The tokens.", schema: Self.tokensSchema)], operationId: "refreshSession"
+            answers: [
+                AnswerSpec(.ok, "The tokens.", schema: Self.tokensSchema),
+                AnswerSpec(.unauthorized, "The refresh token is unknown, expired or was used before."),
+            ], operationId: "refreshSession"
         ) { call in
             guard let token = call.values.string("refreshToken").flatMap(RefreshToken.init) else {
                 throw Self.refusedToken
