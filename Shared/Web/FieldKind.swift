@@ -86,12 +86,23 @@ extension Field {
     }
 
     /// Why a value is not acceptable, still without its place.
-    struct Refusal: Error, Hashable {
+    struct Refusal: Hashable {
         var code: String
         var detail: String
         var allowed: [String]?
         /// Below the field's own pointer, for JSON values.
         var pointer = ""
+    }
+
+    /// Everything that is wrong with a value; never empty.
+    struct Refusals: Error, Hashable {
+        var all: [Refusal]
+
+        init(_ refusal: Refusal) { all = [refusal] }
+        init(_ refusals: [Refusal]) { all = refusals }
+        init(code: String, detail: String, allowed: [String]? = nil) {
+            self.init(Refusal(code: code, detail: detail, allowed: allowed))
+        }
     }
 }
 
@@ -100,7 +111,7 @@ extension Field.Kind {
     static let jsonBytesMax = 65_536
 
     /// Reads a value out of a body. Null is the caller's business.
-    func read(_ json: JSON) -> Result<SQLValue, Field.Refusal> {
+    func read(_ json: JSON) -> Result<SQLValue, Field.Refusals> {
         switch self {
         case .text(let length, let format):
             guard case .string(let text) = json else { return wrongType("a string") }
@@ -139,11 +150,14 @@ extension Field.Kind {
             guard let day = CalendarDate(text: text) else { return .failure(badFormat("a day such as 2026-01-31")) }
             return .success(.date(day))
         case .json(let schema):
-            if let issue = JSONSchema.validate(json, against: schema).first {
-                return .failure(Field.Refusal(code: issue.code, detail: issue.detail, pointer: issue.pointer))
+            let issues = JSONSchema.validate(json, against: schema)
+            guard issues.isEmpty else {
+                return .failure(
+                    Field.Refusals(
+                        issues.map { Field.Refusal(code: $0.code, detail: $0.detail, pointer: $0.pointer) }))
             }
             guard json.serialized().count <= Self.jsonBytesMax else {
-                return .failure(Field.Refusal(code: "too_long", detail: "At most \(Self.jsonBytesMax) bytes of JSON."))
+                return .failure(Field.Refusals(code: "too_long", detail: "At most \(Self.jsonBytesMax) bytes of JSON."))
             }
             return .success(.json(json))
         case .strings(let each, let count):
@@ -162,13 +176,12 @@ extension Field.Kind {
     }
 
     /// Reads one value out of a query parameter.
-    func read(text: String) -> Result<SQLValue, Field.Refusal> {
+    func read(text: String) -> Result<SQLValue, Field.Refusals> {
         switch self {
         case .text(let length, _):
             // A filter may look for what could not be stored; it finds nothing then. Only its length is bounded.
-            guard text.unicodeScalars.count <= max(length.upperBound, 1_000) else {
-                return .failure(Field.Refusal(code: "too_long", detail: "It is too long."))
-            }
+            if text.isEmpty, length.lowerBound == 0 { return .success(.text(text)) }
+            if let refusal = check(text, length: length, format: nil) { return .failure(refusal) }
             return .success(.text(text))
         case .choice, .uuid, .timestamp, .date:
             return read(.string(text))
@@ -184,11 +197,11 @@ extension Field.Kind {
             case "false": return .success(.bool(false))
             default:
                 return .failure(
-                    Field.Refusal(code: "bad_format", detail: "It must be true or false.", allowed: ["true", "false"]))
+                    Field.Refusals(code: "bad_format", detail: "It must be true or false.", allowed: ["true", "false"]))
             }
         case .strings(let each, _):
             guard text.unicodeScalars.count <= each.upperBound else {
-                return .failure(Field.Refusal(code: "too_long", detail: "At most \(each.upperBound) characters."))
+                return .failure(Field.Refusals(code: "too_long", detail: "At most \(each.upperBound) characters."))
             }
             return .success(.text(text))
         case .uuids:
@@ -200,67 +213,70 @@ extension Field.Kind {
     }
 
     private func list<T>(
-        _ json: JSON, count: ClosedRange<Int>, _ read: (JSON) -> Result<T, Field.Refusal>
-    ) -> Result<[T], Field.Refusal> {
+        _ json: JSON, count: ClosedRange<Int>, _ read: (JSON) -> Result<T, Field.Refusals>
+    ) -> Result<[T], Field.Refusals> {
         guard case .array(let items) = json else { return .failure(Self.typeRefusal("an array")) }
         guard items.count <= count.upperBound else {
-            return .failure(Field.Refusal(code: "too_many", detail: "At most \(count.upperBound) items."))
+            return .failure(Field.Refusals(code: "too_many", detail: "At most \(count.upperBound) items."))
         }
         guard items.count >= count.lowerBound else {
-            return .failure(Field.Refusal(code: "too_few", detail: "At least \(count.lowerBound) items."))
+            return .failure(Field.Refusals(code: "too_few", detail: "At least \(count.lowerBound) items."))
         }
         var values: [T] = []
         values.reserveCapacity(items.count)
+        var refusals: [Field.Refusal] = []
         for (index, item) in items.enumerated() {
             switch read(item) {
             case .success(let value): values.append(value)
-            case .failure(var refusal):
-                refusal.pointer = "/\(index)\(refusal.pointer)"
-                return .failure(refusal)
+            case .failure(let refused):
+                for var refusal in refused.all {
+                    refusal.pointer = "/\(index)\(refusal.pointer)"
+                    refusals.append(refusal)
+                }
             }
         }
-        return .success(values)
+        return refusals.isEmpty ? .success(values) : .failure(Field.Refusals(refusals))
     }
 
     // MARK: Refusals
 
-    private func check(_ text: String, length: ClosedRange<Int>, format: Field.TextFormat?) -> Field.Refusal? {
+    private func check(_ text: String, length: ClosedRange<Int>, format: Field.TextFormat?) -> Field.Refusals? {
         let count = text.unicodeScalars.count
         if count > length.upperBound {
-            return Field.Refusal(code: "too_long", detail: "At most \(length.upperBound) characters; it has \(count).")
+            return Field.Refusals(code: "too_long", detail: "At most \(length.upperBound) characters; it has \(count).")
         }
         if count < length.lowerBound {
-            return Field.Refusal(
+            return Field.Refusals(
                 code: "too_short", detail: "At least \(length.lowerBound) characters; it has \(count).")
         }
         if length.lowerBound > 0, text.unicodeScalars.allSatisfy(\.properties.isWhitespace) {
-            return Field.Refusal(code: "blank", detail: "It must not be blank.")
+            return Field.Refusals(code: "blank", detail: "It must not be blank.")
         }
         if text.utf8.contains(0) {
-            return Field.Refusal(code: "bad_format", detail: "It must not contain NUL.")
+            return Field.Refusals(code: "bad_format", detail: "It must not contain NUL.")
         }
         if let format, count > 0, !format.isMet(text) {
-            return Field.Refusal(code: "bad_format", detail: "It must be \(format.description).")
+            return Field.Refusals(code: "bad_format", detail: "It must be \(format.description).")
         }
         return nil
     }
 
-    private static func typeRefusal(_ wanted: String) -> Field.Refusal {
-        Field.Refusal(code: "wrong_type", detail: "It must be \(wanted).")
+    private static func typeRefusal(_ wanted: String) -> Field.Refusals {
+        Field.Refusals(code: "wrong_type", detail: "It must be \(wanted).")
     }
 
-    private func wrongType(_ wanted: String) -> Result<SQLValue, Field.Refusal> { .failure(Self.typeRefusal(wanted)) }
+    private func wrongType(_ wanted: String) -> Result<SQLValue, Field.Refusals> { .failure(Self.typeRefusal(wanted)) }
 
-    private func badFormat(_ wanted: String) -> Field.Refusal {
-        Field.Refusal(code: "bad_format", detail: "It must be \(wanted).")
+    private func badFormat(_ wanted: String) -> Field.Refusals {
+        Field.Refusals(code: "bad_format", detail: "It must be \(wanted).")
     }
 
-    private func outOfRange(_ least: String, _ most: String) -> Field.Refusal {
-        Field.Refusal(code: "out_of_range", detail: "It must be from \(least) to \(most).")
+    private func outOfRange(_ least: String, _ most: String) -> Field.Refusals {
+        Field.Refusals(code: "out_of_range", detail: "It must be from \(least) to \(most).")
     }
 
-    private func unknownChoice(_ values: [String]) -> Field.Refusal {
-        Field.Refusal(code: "unknown_value", detail: "It must be one of the allowed values.", allowed: values)
+    private func unknownChoice(_ values: [String]) -> Field.Refusals {
+        Field.Refusals(code: "unknown_value", detail: "It must be one of the allowed values.", allowed: values)
     }
 }
 

@@ -267,7 +267,7 @@ extension Field.Kind {
             switch self {
             case .strings(let each, _): JSONSchema.string(maxLength: each.upperBound)
             case .uuids: JSONSchema.uuid
-            case .text(let length, _): JSONSchema.string(maxLength: max(length.upperBound, 1_000))
+            case .text(let length, _): JSONSchema.string(minLength: length.lowerBound, maxLength: length.upperBound)
             case .json: JSONSchema.string()
             default: schema
             }

@@ -109,8 +109,10 @@ public struct Arguments: Sendable {
             }
             switch Self.read(item, as: parameter) {
             case .success(let argument): all.append(argument)
-            case .failure(let refusal):
-                faults.append(Fault(.parameter(item.spelling), refusal.code, refusal.detail, allowed: refusal.allowed))
+            case .failure(let refused):
+                faults += refused.all.map {
+                    Fault(.parameter(item.spelling), $0.code, $0.detail, allowed: $0.allowed)
+                }
             }
         }
         for parameter in parameters
@@ -126,19 +128,19 @@ public struct Arguments: Sendable {
         }
     }
 
-    private static func read(_ item: Query.Item, as parameter: Parameter) -> Result<Argument, Field.Refusal> {
+    private static func read(_ item: Query.Item, as parameter: Parameter) -> Result<Argument, Field.Refusals> {
         var comparison = Comparison.equal
         if let modifier = item.modifier {
             guard parameter.hasRange, let known = Comparison(rawValue: modifier), known != .equal else {
                 return .failure(
-                    Field.Refusal(
+                    Field.Refusals(
                         code: "unknown_operator", detail: "It can't be compared so.",
                         allowed: parameter.hasRange ? Comparison.ranges.map(\.rawValue) : nil))
             }
             comparison = known
         } else if parameter.isRangeOnly {
             return .failure(
-                Field.Refusal(
+                Field.Refusals(
                     code: "unknown_operator", detail: "It is compared by an operator, as in \(item.name)[gte]=.",
                     allowed: Comparison.ranges.map(\.rawValue)))
         }
@@ -147,7 +149,7 @@ public struct Arguments: Sendable {
             isList
             ? item.value.split(separator: ",", omittingEmptySubsequences: false).map(String.init) : [item.value]
         guard texts.count <= Parameter.valuesMax else {
-            return .failure(Field.Refusal(code: "too_many", detail: "At most \(Parameter.valuesMax) values."))
+            return .failure(Field.Refusals(code: "too_many", detail: "At most \(Parameter.valuesMax) values."))
         }
         var argument = Argument(name: item.name, comparison: comparison, values: [], includesNull: false, texts: texts)
         for text in texts {
@@ -156,7 +158,7 @@ public struct Arguments: Sendable {
                 continue
             }
             if text.isEmpty, isList || !parameter.kind.isText {
-                return .failure(Field.Refusal(code: "empty", detail: "It needs a value."))
+                return .failure(Field.Refusals(code: "empty", detail: "It needs a value."))
             }
             switch parameter.kind.read(text: text) {
             case .success(let value): argument.values.append(value)

@@ -60,11 +60,10 @@ struct FieldValidator {
                 switch field.kind.read(value) {
                 case .success(let bound):
                     values[name] = bound
-                case .failure(let refusal):
-                    faults.append(
-                        Fault(
-                            .pointer(pointer + refusal.pointer), refusal.code, refusal.detail,
-                            allowed: refusal.allowed))
+                case .failure(let refused):
+                    faults += refused.all.map {
+                        Fault(.pointer(pointer + $0.pointer), $0.code, $0.detail, allowed: $0.allowed)
+                    }
                 }
             }
         }

@@ -132,7 +132,7 @@ struct CursorTests {
 @Suite("Fields")
 struct FieldTests {
     func refusal(_ kind: Field.Kind, _ json: JSON) -> String? {
-        if case .failure(let refusal) = kind.read(json) { refusal.code } else { nil }
+        if case .failure(let refused) = kind.read(json) { refused.all.map(\.code).joined(separator: " ") } else { nil }
     }
 
     @Test("limits are counted in characters as PostgreSQL counts them")
@@ -155,14 +155,21 @@ struct FieldTests {
         #expect(refusal(.number(0...1), 1.5) == "out_of_range")
     }
 
-    @Test("a list names its faulty element")
+    @Test("a JSON value is told everything that its schema has against it")
+    func schemas() {
+        let schema: JSON = [
+            "type": "object", "properties": ["a": ["type": "integer"], "b": ["type": "string"]], "required": ["c"],
+        ]
+        #expect(refusal(.json(schema: schema), ["a": "x", "b": 1])?.split(separator: " ").count == 3)
+    }
+
+    @Test("a list names its faulty elements")
     func lists() {
-        guard case .failure(let refusal) = Field.Kind.strings(each: 1...2, count: 0...3).read(["a", "abc"]) else {
+        guard case .failure(let refused) = Field.Kind.strings(each: 1...2, count: 0...3).read(["", "a", "abc"]) else {
             Issue.record("accepted")
             return
         }
-        #expect(refusal.code == "too_long")
-        #expect(refusal.pointer == "/1")
+        #expect(refused.all.map { "\($0.pointer) \($0.code)" } == ["/0 too_short", "/2 too_long"])
         #expect(self.refusal(.uuids(count: 0...1), ["x"]) == "bad_format")
         #expect(self.refusal(.strings(each: 1...2, count: 0...1), ["a", "b"]) == "too_many")
     }
