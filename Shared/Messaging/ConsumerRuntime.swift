@@ -69,9 +69,7 @@ public final class ConsumerRuntime: Service {
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.consumeQueues() }
-                for _ in 0..<configuration.retryConcurrency {
-                    group.addTask { await self.retryParked() }
-                }
+                group.addTask { await self.retryParked() }
             }
         } onGracefulShutdown: {
             self.shutdown.begin()
@@ -192,23 +190,33 @@ public final class ConsumerRuntime: Service {
         var idle = Duration.milliseconds(20)
         while !isOver {
             do {
-                if try await dispatcher.retryNext() {
-                    idle = .milliseconds(20)
-                    continue
-                }
+                if try await retryDue() { idle = .milliseconds(20) }
                 let status = try await database.transaction(as: .admin, readOnly: true) { tx in
                     try await ParkedMessages.status(handlers: handlers.map(\.name), in: tx)
                 }
                 MessagingMetrics.parked(status.count, service: service)
-                let due = max(status.dueIn ?? configuration.retryPollMax, idle)
+                await pause(min(max(status.dueIn ?? configuration.retryPollMax, idle), configuration.retryPollMax))
                 idle = min(idle * 2, configuration.retryPollMax)
-                await pause(min(due, configuration.retryPollMax))
             } catch {
                 if isOver { return }
                 logger.warning("parked messages wait", metadata: ["error": "\(error)"])
                 await pause(configuration.retryPollMax)
             }
         }
+    }
+
+    /// Retries until nothing is due; several at a time once there is one. Answers whether there was one.
+    private func retryDue() async throws -> Bool {
+        guard try await dispatcher.retryNext() else { return false }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<configuration.retryConcurrency {
+                group.addTask {
+                    while try await !self.isOver && self.dispatcher.retryNext() {}
+                }
+            }
+            try await group.waitForAll()
+        }
+        return true
     }
 }
 

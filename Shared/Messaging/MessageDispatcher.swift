@@ -43,18 +43,9 @@ struct MessageDispatcher: Sendable {
                     "a message can't be read", metadata: ["reason": "\(error.reason.rawValue)", "detail": "\(detail)"])
             }
         }
+        try await handle(entries(of: events))
+        // Last, because a batch that is repeated would give it up again.
         try await giveUp(poison)
-        let entries = entries(of: events)
-        if entries.isEmpty { return }
-        do {
-            try await handleTogether(entries)
-        } catch {
-            if case .infrastructure(let detail) = FailureVerdict(error) { throw InfrastructureFailure(description: detail) }
-            if entries.count > 1 {
-                logger.debug("a batch failed, its messages are handled one by one", metadata: ["error": "\(error)"])
-            }
-            for entry in entries { try await handleAlone(entry) }
-        }
     }
 
     func read(_ received: ReceivedMessage) throws(PoisonMessage) -> RawMessage {
@@ -87,6 +78,19 @@ struct MessageDispatcher: Sendable {
     }
 
     // MARK: Success
+
+    private func handle(_ entries: [InboxEntry]) async throws {
+        if entries.isEmpty { return }
+        do {
+            try await handleTogether(entries)
+        } catch {
+            if case .infrastructure(let detail) = FailureVerdict(error) { throw InfrastructureFailure(description: detail) }
+            if entries.count > 1 {
+                logger.debug("a batch failed, its messages are handled one by one", metadata: ["error": "\(error)"])
+            }
+            for entry in entries { try await handleAlone(entry) }
+        }
+    }
 
     /// Everything in one transaction.
     private func handleTogether(_ entries: [InboxEntry]) async throws {

@@ -12,6 +12,7 @@ public struct UpkeepConfiguration: Sendable {
     /// Queues of the service, for the gauge of what waits in them.
     public var partitions = 4
     public var gaugeInterval = Duration.seconds(5)
+    public var missingQueueInterval = Duration.seconds(60)
     public var housekeepingInterval = Duration.seconds(3600)
 
     public init() {}
@@ -41,9 +42,15 @@ public final class MessagingUpkeep: Service {
 
     private func work() async {
         var housekeepingAt = ContinuousClock.now
+        var queuesAt = ContinuousClock.now
         while !Task.isCancelled {
             do {
-                try await reportGauges()
+                let status = try await OutboxStatus.read(database)
+                MessagingMetrics.outbox(pending: status.pending, ageSeconds: status.ageSeconds, service: service)
+                if amqp.isConnected, ContinuousClock.now >= queuesAt, try await !reportQueues() {
+                    // A service without queues: the broker logs each question for what is not there.
+                    queuesAt = .now + configuration.missingQueueInterval
+                }
                 if ContinuousClock.now >= housekeepingAt {
                     try await keepHouse()
                     housekeepingAt = .now + configuration.housekeepingInterval
@@ -96,16 +103,16 @@ public final class MessagingUpkeep: Service {
         logger.notice("the history of another cluster was adopted", metadata: ["event.count": "\(count)"])
     }
 
-    private func reportGauges() async throws {
-        let status = try await OutboxStatus.read(database)
-        MessagingMetrics.outbox(pending: status.pending, ageSeconds: status.ageSeconds, service: service)
-        guard amqp.isConnected else { return }
+    /// False when the service has no queues (yet).
+    private func reportQueues() async throws -> Bool {
+        guard let deadLetters = try await amqp.queueStatus(Topology.deadLetters(service)) else { return false }
         var ready = 0
         for queue in Topology.queues(service, count: configuration.partitions) {
-            ready += try await amqp.queueStatus(queue)?.messageCount ?? 0
+            guard let status = try await amqp.queueStatus(queue) else { return false }
+            ready += status.messageCount
         }
-        let deadLetters = try await amqp.queueStatus(Topology.deadLetters(service))?.messageCount ?? 0
-        MessagingMetrics.queues(ready: ready, deadLetters: deadLetters, service: service)
+        MessagingMetrics.queues(ready: ready, deadLetters: deadLetters.messageCount, service: service)
+        return true
     }
 }
 

@@ -214,8 +214,9 @@ public final class OutboxRelay: Service {
             let before = machine.partitionCount
             machine.hold(held)
             if machine.partitionCount > before { schedule.wantsRead = true }
-            schedule.hasReleased = isStopping.load(ordering: .relaxed)
-            let isHandingOver = !machine.leaving.isEmpty
+            let isStopping = isStopping.load(ordering: .relaxed)
+            schedule.hasReleased = isStopping
+            let isHandingOver = isStopping || !machine.leaving.isEmpty
             schedule.leases = now + (isHandingOver ? .milliseconds(50) : configuration.leaseTimeToLive / 4)
         case .step(let result):
             schedule.isStepping = false
