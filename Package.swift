@@ -131,7 +131,7 @@ let package = Package(
             "Logging", "NIOCore", "TestKit"),
         tests(
             "Gateway", "Gateway", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
-            "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore"),
+            "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix"),
         tests(
             "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "TestKit", "AsyncHTTPClient",
             "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle",
