@@ -100,6 +100,14 @@ public struct GatewayService: Microservice {
         ]
     }
 
+    public var healthChecks: [HealthCheck] {
+        [
+            HealthCheck("signing_keys") { [tokens] in
+                tokens.keys == nil ? .down("the keys that sign access tokens are not loaded") : .up
+            }
+        ]
+    }
+
     // MARK: - Edge
 
     public func front(of api: ServiceAPI) -> ServiceAPI.Front? {
@@ -116,7 +124,8 @@ public struct GatewayService: Microservice {
             limits: Self.limits(platform.settings), directory: directory,
             upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) }),
             authenticator: authenticator, limiter: limiter, proxy: Proxy(client: Self.client),
-            contextKeys: platform.contextKeys)
+            contextKeys: platform.contextKeys, meters: EdgeMeters(),
+            accessLog: AccessLog(rawValue: platform.settings.text("ACCESS_LOG")) ?? .notable)
         return { request, context, responder in
             await edge.respond(to: request, from: context.remoteAddress) { request in
                 try await responder.respond(to: request, context: context)

@@ -1,3 +1,4 @@
+import AMQP
 import AsyncHTTPClient
 import Contracts
 import Database
@@ -19,7 +20,7 @@ struct GatewayUnderTest: Sendable {
 
     let port: Int
     let database: TestDatabase
-    let brokerURL: String
+    let broker: TestBroker
     let tenantId: UUID
     let tenantKey: String
     let adminKey: String
@@ -36,7 +37,7 @@ struct GatewayUnderTest: Sendable {
         try await TestBroker.with { broker in
             try await TestDatabase.with("gateway", GatewayService.allMigrations) { database in
                 try await with(
-                    database, brokerURL: broker.url, services: services, settings: settings,
+                    database, broker, services: services, settings: settings,
                     waitsForRoutes: waitsForRoutes, body)
             }
         }
@@ -44,24 +45,18 @@ struct GatewayUnderTest: Sendable {
 
     /// Runs `body` with one more gateway on a database and a broker that are there.
     static func with(
-        _ database: TestDatabase, brokerURL: String, services: String = "", settings: [String: String] = [:],
+        _ database: TestDatabase, _ broker: TestBroker, services: String = "", settings: [String: String] = [:],
         keys: (api: String, admin: String)? = nil, waitsForRoutes: Bool = true,
         _ body: @escaping @Sendable (GatewayUnderTest) async throws -> Void
     ) async throws {
         let port = try await Self.freePort()
         var environment = [
-            "DATABASE_URL": database.url(), "DATABASE_MIGRATION_URL": database.ownerURL(), "AMQP_URL": brokerURL,
+            "DATABASE_URL": database.url(), "DATABASE_MIGRATION_URL": database.ownerURL(), "AMQP_URL": broker.url,
             "HTTP_PORT": String(port), "INTERNAL_CONTEXT_KEY": contextKey, "LOG_LEVEL": "warning",
             "TOKEN_ISSUER": "https://help.example.com",
         ]
         if !services.isEmpty { environment["SERVICES"] = services }
         environment.merge(settings) { $1 }
-        let bootstrap = try await Bootstrap(database: database.database).run(
-            apiKey: keys.flatMap { ApiKeySecret($0.api) }, adminKey: keys.flatMap { ApiKeySecret($0.admin) },
-            demoPassword: demoPassword)
-        let gateway = GatewayUnderTest(
-            port: port, database: database, brokerURL: brokerURL, tenantId: bootstrap.tenantId,
-            tenantKey: bootstrap.apiKey.text, adminKey: bootstrap.adminKey.text)
         let read = environment
         let resolved = try Settings(GatewayService.allSettings, environment: read)
         let process = try await ServiceProcess(
@@ -70,10 +65,24 @@ struct GatewayUnderTest: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await process.run(handlingSignals: false) }
             group.addTask {
+                let probe = GatewayUnderTest(
+                    port: port, database: database, broker: broker, tenantId: UUID.v7(), tenantKey: "", adminKey: "")
                 try await eventually("the gateway is ready", within: .seconds(20)) {
-                    let answer = try? await gateway.send(.GET, "/health/ready", key: nil)
+                    let answer = try? await probe.send(.GET, "/health/ready", key: nil)
                     return answer?.status == 200
                 }
+                // What is published before the gateway's queues are declared for the first time reaches nobody.
+                try await broker.withClient { client in
+                    try await eventually("the gateway's queues are there", within: .seconds(10)) {
+                        try await client.queueStatus("gateway.events.3") != nil
+                    }
+                }
+                let bootstrap = try await Bootstrap(database: database.database).run(
+                    apiKey: keys.flatMap { ApiKeySecret($0.api) }, adminKey: keys.flatMap { ApiKeySecret($0.admin) },
+                    demoPassword: demoPassword)
+                let gateway = GatewayUnderTest(
+                    port: port, database: database, broker: broker, tenantId: bootstrap.tenantId,
+                    tenantKey: bootstrap.apiKey.text, adminKey: bootstrap.adminKey.text)
                 if waitsForRoutes {
                     try await eventually("the services' routes are known", within: .seconds(10)) {
                         let status = try await gateway.send(.GET, "/v1/nothing", key: nil).status

@@ -178,7 +178,7 @@ struct IdentityTests {
     func apiKeys() async throws {
         try await TestBroker.with { broker in
             try await TestDatabase.with("gateway", GatewayService.allMigrations) { database in
-                try await GatewayUnderTest.with(database, brokerURL: broker.url) { gateway in
+                try await GatewayUnderTest.with(database, broker) { gateway in
                     let path = gateway.tenantPath + "/api_keys"
                     let created = try await gateway.send(
                         .POST, path, key: gateway.tenantKey, headers: [("idempotency-key", "make-one")],
@@ -206,7 +206,7 @@ struct IdentityTests {
                     #expect(try await gateway.send(.POST, path, key: supervisor, json: ["name": "x"]).status == 403)
 
                     try await GatewayUnderTest.with(
-                        database, brokerURL: broker.url, keys: (gateway.tenantKey, gateway.adminKey)
+                        database, broker, keys: (gateway.tenantKey, gateway.adminKey)
                     ) { other in
                         #expect(try await other.send(.GET, other.tenantPath + "/users", key: key).status == 200)
                         let revoked = try await gateway.send(.POST, path + "/\(id)/revoke", key: gateway.tenantKey)
@@ -293,13 +293,13 @@ struct IdentityTests {
     func rateLimits() async throws {
         try await TestBroker.with { broker in
             try await TestDatabase.with("gateway", GatewayService.allMigrations) { database in
-                try await GatewayUnderTest.with(database, brokerURL: broker.url) { gateway in
+                try await GatewayUnderTest.with(database, broker) { gateway in
                     let created = try await gateway.send(
                         .POST, gateway.tenantPath + "/api_keys", key: gateway.tenantKey,
                         json: ["name": "slow", "requestsPerMinute": 20])
                     let key = try #require(created.json["key"]?.stringValue)
                     try await GatewayUnderTest.with(
-                        database, brokerURL: broker.url, keys: (gateway.tenantKey, gateway.adminKey)
+                        database, broker, keys: (gateway.tenantKey, gateway.adminKey)
                     ) { other in
                         var allowed = 0
                         var last: GatewayUnderTest.Answer?
@@ -337,11 +337,12 @@ struct IdentityTests {
         try await GatewayUnderTest.with { gateway in
             _ = try await gateway.logIn()
             _ = try await gateway.logIn(password: "wrong password")
+            var seen: Set<String> = []
             try await eventually("the events have gone out and come back") {
                 let page = try await gateway.send(
                     .GET, gateway.tenantPath + "/events?limit=200", key: gateway.tenantKey)
-                let names = Set(page.json["data"]?.arrayValue?.compactMap { $0["event"]?.stringValue } ?? [])
-                return names.isSuperset(of: [
+                seen = Set(page.json["data"]?.arrayValue?.compactMap { $0["event"]?.stringValue } ?? [])
+                return seen.isSuperset(of: [
                     "organization.created", "user.created", "api_key.created", "session.created", "user.logged_in",
                     "user.login_failed",
                 ])
