@@ -130,8 +130,8 @@ let package = Package(
             "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
             "Logging", "NIOCore", "TestKit"),
         tests(
-            "Gateway", "Gateway", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
-            "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore"),
+            "Gateway", "Gateway", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
+            "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix"),
         tests(
             "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "TestKit", "AsyncHTTPClient",
             "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle",
@@ -143,7 +143,9 @@ let package = Package(
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
-        + service("Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "NIOCore", "NIOHTTP1", "NIOPosix")
+        + service(
+            "Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "Metrics", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "Tracing")
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "Projections")
         + service("SLA", "Projections")

@@ -21,7 +21,6 @@ public struct GatewayService: Microservice {
     public static let migrations: [Migration] = [.identity, .rateLimits, .eventFeed]
 
     private let platform: Platform
-    private let client: HTTPClient
     private let upstreams: [Upstream]
     private let epochs = Epochs()
     private let uses: ApiKeyUses
@@ -38,7 +37,7 @@ public struct GatewayService: Microservice {
         let settings = platform.settings
         let database = platform.database
         self.platform = platform
-        client = HTTPClient(configuration: Self.clientConfiguration)
+        let client = Self.client
         upstreams = try Upstream.parse(settings.list("SERVICES").joined(separator: ",")).get()
             .filter { $0.name != Edge.ownName }.map { Upstream(name: $0.name, origins: $0.origins) }
         uses = ApiKeyUses(database: database)
@@ -58,16 +57,16 @@ public struct GatewayService: Microservice {
             epochs: epochs)
     }
 
-    /// Connections are kept for as long as the services keep them (75 s idle), less a little.
-    private static var clientConfiguration: HTTPClient.Configuration {
+    /// One for the life of the process. Connections are kept for a little less long than the services keep them (75 s).
+    private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .seconds(2), read: .seconds(120)),
             connectionPool: .init(idleTimeout: .seconds(60), concurrentHTTP1ConnectionsPerHostSoftLimit: 256))
         configuration.httpVersion = .http1Only
         // The breaker decides whether a service that can't be reached is tried again.
         configuration.connectionPool.retryConnectionEstablishment = false
-        return configuration
-    }
+        return HTTPClient(configuration: configuration)
+    }()
 
     // MARK: - Identity and events
 
@@ -101,6 +100,14 @@ public struct GatewayService: Microservice {
         ]
     }
 
+    public var healthChecks: [HealthCheck] {
+        [
+            HealthCheck("signing_keys") { [tokens] in
+                tokens.keys == nil ? .down("the keys that sign access tokens are not loaded") : .up
+            }
+        ]
+    }
+
     // MARK: - Edge
 
     public func front(of api: ServiceAPI) -> ServiceAPI.Front? {
@@ -116,8 +123,9 @@ public struct GatewayService: Microservice {
         let edge = Edge(
             limits: Self.limits(platform.settings), directory: directory,
             upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) }),
-            authenticator: authenticator, limiter: limiter, proxy: Proxy(client: client),
-            contextKeys: platform.contextKeys)
+            authenticator: authenticator, limiter: limiter, proxy: Proxy(client: Self.client),
+            contextKeys: platform.contextKeys, meters: EdgeMeters(),
+            accessLog: AccessLog(rawValue: platform.settings.text("ACCESS_LOG")) ?? .notable)
         return { request, context, responder in
             await edge.respond(to: request, from: context.remoteAddress) { request in
                 try await responder.respond(to: request, context: context)

@@ -12,6 +12,9 @@ extension GatewayService {
             }
         },
         .url("TOKEN_ISSUER", default: "http://localhost:8080", "Issuer of access tokens: the gateway's public address."),
+        .choice(
+            "ACCESS_LOG", AccessLog.allCases.map(\.rawValue), default: AccessLog.notable.rawValue,
+            "Requests that leave a line in the log: all, those that failed or took over a second, or none."),
         .boolean("RATE_LIMITS", default: true, "Whether requests are limited per caller, organization and address."),
         .integer(
             "ANONYMOUS_REQUESTS_PER_MINUTE", 1...10_000_000, default: 600,

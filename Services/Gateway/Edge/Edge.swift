@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
+import Tracing
 import Web
 
 #if canImport(FoundationEssentials)
@@ -49,6 +50,8 @@ struct Edge: Sendable {
     let limiter: RateLimiter
     let proxy: Proxy
     let contextKeys: InternalContext.Keys
+    let meters: EdgeMeters
+    let accessLog: AccessLog
 
     /// What is known of a request before anything has been done for it.
     private struct Arrival {
@@ -58,36 +61,65 @@ struct Edge: Sendable {
         let address: String
     }
 
+    /// What has been found out about a request on its way.
+    private struct Passage {
+        var route = EdgeMeters.unmatched
+        var caller: Caller?
+        var tenant: Substring?
+        var standings: [RateLimiter.Standing] = []
+    }
+
     func respond(to request: Request, from peer: String?, local: Local) async -> Response {
-        let requestId = Self.requestId(of: request)
+        let started = ContinuousClock.now
         let arrival = Arrival(
-            requestId: requestId, path: Self.path(of: request), origin: request.headers[.origin],
+            requestId: Self.requestId(of: request), path: Self.path(of: request), origin: request.headers[.origin],
             address: clientAddress(of: request, peer: peer))
+        var passage = Passage()
         var response: Response
         do {
-            response = try await answer(request, arrival, local)
+            response = try await answer(request, arrival, &passage, local)
         } catch {
             response = Self.response(for: Self.problem(for: error), arrival)
         }
         if request.method == .head, response.body.contentLength != 0 { response = response.createHeadResponse() }
-        response.headers[.requestId] = requestId
-        SecurityHeaders.add(to: &response.headers)
+        await finish(&response.headers, arrival, passage)
+        let took = ContinuousClock.now - started
+        meters.record(passage.route, status: response.status.code, took: took)
+        accessLog.write(
+            AccessLog.Entry(
+                requestId: arrival.requestId, method: request.method.rawValue, route: passage.route,
+                address: arrival.address, caller: passage.caller, status: response.status.code, took: took))
         return response
+    }
+
+    /// The headers that every answer has, whoever made it.
+    private func finish(_ headers: inout HTTPFields, _ arrival: Arrival, _ passage: Passage) async {
+        headers[.requestId] = arrival.requestId
+        RateLimiter.Standing.write(passage.standings, to: &headers)
+        if let origin = arrival.origin, passage.route != EdgeMeters.unmatched,
+            (try? await allows(origin, tenant: passage.tenant)) == true
+        {
+            CORS.expose(&headers, to: origin)
+        }
+        SecurityHeaders.add(to: &headers)
     }
 
     // MARK: - The way of a request
 
-    private func answer(_ request: Request, _ arrival: Arrival, _ local: Local) async throws -> Response {
+    private func answer(
+        _ request: Request, _ arrival: Arrival, _ passage: inout Passage, _ local: Local
+    ) async throws -> Response {
         try Self.checkHygiene(request)
         let snapshot = directory.snapshot
         if let document = EdgeDocuments.answer(request, path: arrival.path, snapshot: snapshot) { return document }
-        let match = snapshot.table.match(method: request.method.rawValue, path: arrival.path)
         if request.method == .options {
             return try await preflight(request, arrival, snapshot.table)
         }
-        switch match {
+        switch snapshot.table.match(method: request.method.rawValue, path: arrival.path) {
         case .route(let route, let tenant):
-            return try await serve(request, arrival, route, tenant, local)
+            passage.route = route
+            passage.tenant = tenant
+            return try await serve(request, arrival, &passage, local)
         case .methodNotAllowed(let allow):
             throw Problem.methodNotAllowed(allow: allow)
         case .none where arrival.path.hasPrefix(RouteReader.prefix):
@@ -107,10 +139,11 @@ struct Edge: Sendable {
     }
 
     private func serve(
-        _ request: Request, _ arrival: Arrival, _ route: PublicRoute, _ tenant: Substring?, _ local: Local
+        _ request: Request, _ arrival: Arrival, _ passage: inout Passage, _ local: Local
     ) async throws -> Response {
+        let route = passage.route
         let caller: Caller
-        var rateLimits: [RateLimit]
+        let rateLimits: [RateLimit]
         if route.isPublic {
             caller = .anonymous
             rateLimits = [
@@ -119,38 +152,32 @@ struct Edge: Sendable {
                     quota: limits.anonymous)
             ]
         } else {
-            let principal = try await authenticate(request, arrival)
-            try Self.authorize(principal.caller, tenant: tenant, path: arrival.path)
+            let principal = try await authenticator.authenticate(request.headers[.authorization])
+            try Self.authorize(principal.caller, tenant: passage.tenant, path: arrival.path)
             caller = principal.caller
+            passage.caller = caller
             rateLimits = principal.limits
         }
-        let standings = await count(rateLimits)
-        if let refused = standings.first(where: { $0.retryAfter != nil }), let wait = refused.retryAfter {
-            var problem = Problem.tooManyRequests(
-                "The limit of the \(refused.limit.policy.rawValue) is \(refused.limit.quota.requests) requests in \(refused.limit.quota.windowSeconds) seconds.",
-                retryAfterSeconds: max(1, Int((wait / .seconds(1)).rounded(.up))))
-            RateLimiter.Standing.write(standings, to: &problem.headers)
-            throw problem
+        passage.standings = await count(rateLimits)
+        try Self.refuseExcess(passage.standings)
+        guard route.service != Edge.ownName else {
+            return try await local(own(request, arrival, caller, route))
         }
-        var response: Response
-        do {
-            response = try await forward(request, arrival, route, caller, local)
-        } catch {
-            response = Self.response(for: Self.problem(for: error), arrival)
+        var parent = ServiceContext.topLevel
+        InstrumentationSystem.instrument.extract(request.headers, into: &parent, using: FieldExtractor())
+        return try await withSpan(route.name, context: parent, ofKind: .server) { span in
+            let response = try await forward(request, arrival, route, caller, span.context)
+            span.attributes["http.response.status_code"] = response.status.code
+            return response
         }
-        RateLimiter.Standing.write(standings, to: &response.headers)
-        if let origin = arrival.origin, try await allows(origin, tenant: tenant) {
-            CORS.expose(&response.headers, to: origin)
-        }
-        return response
     }
 
-    private func authenticate(_ request: Request, _ arrival: Arrival) async throws -> Principal {
-        do {
-            return try await authenticator.authenticate(request.headers[.authorization])
-        } catch let refusal as CredentialRefusal {
-            throw refusal.problem
-        }
+    private static func refuseExcess(_ standings: [RateLimiter.Standing]) throws(Problem) {
+        guard let refused = standings.first(where: { $0.retryAfter != nil }), let wait = refused.retryAfter else { return }
+        let (policy, quota) = (refused.limit.policy.rawValue, refused.limit.quota)
+        throw .tooManyRequests(
+            "The limit of the \(policy) is \(quota.requests) requests in \(quota.windowSeconds) seconds.",
+            retryAfterSeconds: max(1, Int((wait / .seconds(1)).rounded(.up))))
     }
 
     /// Another organization's routes are not there; the platform's are not allowed. The permission that a route needs is
@@ -179,26 +206,32 @@ struct Edge: Sendable {
 
     // MARK: - To the service
 
-    private func forward(
-        _ request: Request, _ arrival: Arrival, _ route: PublicRoute, _ caller: Caller, _ local: Local
-    ) async throws -> Response {
-        let timeout = route.timeout ?? limits.timeout
-        let context = InternalContext.sign(
+    private func context(_ caller: Caller, _ arrival: Arrival, _ route: PublicRoute, _ timeout: Duration) -> String {
+        InternalContext.sign(
             caller, requestId: arrival.requestId, audience: route.service,
             expires: .now + timeout + limits.contextSlack, keys: contextKeys)
-        if route.service == Self.ownName {
-            var request = request
-            request.strip()
-            request.set(.deskwireContext, context)
-            request.set(.requestId, arrival.requestId)
-            request.set(.forwardedFor, arrival.address)
-            return try await local(request)
-        }
+    }
+
+    /// The request as the gateway's own interface gets it.
+    private func own(_ request: Request, _ arrival: Arrival, _ caller: Caller, _ route: PublicRoute) -> Request {
+        var request = request
+        request.strip()
+        request.set(.deskwireContext, context(caller, arrival, route, limits.timeout))
+        request.set(.requestId, arrival.requestId)
+        request.set(.forwardedFor, arrival.address)
+        return request
+    }
+
+    private func forward(
+        _ request: Request, _ arrival: Arrival, _ route: PublicRoute, _ caller: Caller, _ trace: ServiceContext
+    ) async throws -> Response {
+        let timeout = route.timeout ?? limits.timeout
         guard let upstream = upstreams[route.service] else { throw Problem.notFound() }
         var headers = Self.passedOn(request.headers)
-        headers.add(name: InternalContext.headerName, value: context)
+        headers.add(name: InternalContext.headerName, value: context(caller, arrival, route, timeout))
         headers.add(name: "X-Request-Id", value: arrival.requestId)
         headers.add(name: "X-Forwarded-For", value: arrival.address)
+        InstrumentationSystem.instrument.inject(trace, into: &headers, using: HeaderInjector())
         let isIdempotent =
             switch request.method {
             case .get, .head, .options, .put, .delete: true
@@ -349,6 +382,16 @@ extension Request {
         var head = self.head
         head.headerFields[name] = value
         self = Request(head: head, body: body)
+    }
+}
+
+private struct FieldExtractor: Extractor {
+    func extract(key: String, from fields: HTTPFields) -> String? { HTTPField.Name(key).flatMap { fields[$0] } }
+}
+
+private struct HeaderInjector: Injector {
+    func inject(_ value: String, forKey key: String, into headers: inout HTTPHeaders) {
+        headers.replaceOrAdd(name: key, value: value)
     }
 }
 

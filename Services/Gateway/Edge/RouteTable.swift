@@ -16,6 +16,22 @@ struct PublicRoute: Sendable, Equatable {
     let timeout: Duration?
     /// The answer is an endless stream (`text/event-stream`): no deadline ends it.
     let isStream: Bool
+    /// Method and template: the name of its spans.
+    let name: String
+
+    init(
+        service: String, method: String, template: String, isPublic: Bool, bodyLimitBytes: Int?, timeout: Duration?,
+        isStream: Bool
+    ) {
+        self.service = service
+        self.method = method
+        self.template = template
+        self.isPublic = isPublic
+        self.bodyLimitBytes = bodyLimitBytes
+        self.timeout = timeout
+        self.isStream = isStream
+        name = "\(method) \(template)"
+    }
 }
 
 /// All public routes of all services, as a tree of path segments. An immutable value: a change makes a new one.

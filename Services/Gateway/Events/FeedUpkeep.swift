@@ -23,14 +23,14 @@ struct FeedUpkeep: Service {
     func keepHouse() async {
         do {
             try await database.transaction(as: .admin) { tx in
-                _ = try await tx.query("SELECT ensure_feed_partitions(\(feedPartitionDaysAhead))")
+                _ = try await tx.query("SELECT ensure_feed_partitions(\(feedPartitionDaysAhead)::integer)")
             }
             try await database.transaction(as: .admin) { tx in
-                _ = try await tx.query("SELECT drop_feed_partitions(\(retentionDays))")
+                _ = try await tx.query("SELECT drop_feed_partitions(\(retentionDays)::integer)")
             }
             try await database.transaction(as: .admin) { tx in
                 _ = try await tx.execute(
-                    "DELETE FROM sessions WHERE expires_at < now() - make_interval(days => \(Self.sessionDays))")
+                    "DELETE FROM sessions WHERE expires_at < now() - make_interval(days => \(Self.sessionDays)::integer)")
                 _ = try await tx.execute("DELETE FROM rate_buckets WHERE filled_at < now() - interval '1 day'")
             }
         } catch is CancellationError {

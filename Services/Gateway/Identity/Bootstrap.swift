@@ -21,7 +21,7 @@ import Web
 ///
 /// A key can be shown only when it is made. Who runs this again gives the keys of the first time in
 /// `BOOTSTRAP_API_KEY` and `BOOTSTRAP_ADMIN_KEY`, and gets the same ones; without them new keys are made. The demo users
-/// share a password, `BOOTSTRAP_DEMO_PASSWORD` or a random one, which is printed when it is set.
+/// share a password, `BOOTSTRAP_DEMO_PASSWORD` or a random one, which is printed.
 public enum GatewayBootstrap {
     /// Runs as this process.
     public static func main() async -> Never {
@@ -91,7 +91,7 @@ struct Bootstrap: Sendable {
         let tenantId: UUID
         let apiKey: ApiKeySecret
         let adminKey: ApiKeySecret
-        /// Of the demo users, where any was made.
+        /// Of the demo users: the given one, or the random one that has just been set.
         let demoPassword: String?
     }
 
@@ -132,7 +132,8 @@ struct Bootstrap: Sendable {
             return (id, isNew)
         }
         return Result(
-            tenantId: tenantId, apiKey: apiKey, adminKey: adminKey, demoPassword: isNew ? password : nil)
+            tenantId: tenantId, apiKey: apiKey, adminKey: adminKey,
+            demoPassword: isNew ? password : demoPassword)
     }
 
     /// Two at the same time would both find nothing.

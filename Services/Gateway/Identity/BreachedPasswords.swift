@@ -4,12 +4,14 @@ enum BreachedPasswords {
     /// `password` is lower case.
     static func contains(_ password: String) -> Bool {
         if whole.contains(password) { return true }
-        let plain = String(String.UnicodeScalarView(password.unicodeScalars.compactMap(undress)))
-        let core = plain.filter(\.isLetter)
-        return whole.contains(plain) || cores.contains(core) || cores.contains { word in
+        // Digits and punctuation around a word add little; inside it they are letters in disguise.
+        let inner = password.drop { !$0.isLetter }.reversed().drop { !$0.isLetter }.reversed()
+        let core = String(String.UnicodeScalarView(inner.flatMap(\.unicodeScalars).compactMap(undress)))
+        return whole.contains(core) || cores.contains { word in
             // "password" twice, thrice … is still "password".
-            word.count >= 4 && core.count > word.count && core.count % word.count == 0
-                && core == String(repeating: word, count: core.count / word.count)
+            core == word
+                || word.count >= 4 && core.count % word.count == 0
+                    && core == String(repeating: word, count: core.count / word.count)
         }
     }
 
