@@ -2,12 +2,13 @@
 import PackageDescription
 
 // Declared above the package: a constant declared below it silently takes no effect (SwiftPM #6597).
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-] + (Context.environment["DESKWIRE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (Context.environment["DESKWIRE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 /// A package product, named by how the code imports it.
 let external: [String: Target.Dependency] = [
@@ -111,15 +112,20 @@ let package = Package(
             "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOPosix",
             "ServiceLifecycle", "Tracing", "UnixSignals", "Yams"),
         shared("Projections", "Contracts", "Database", "Messaging", "Web", "HTTPTypes", "Logging"),
-        shared("TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
+        shared(
+            "TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
 
         .executableTarget(
-            name: "Deskwire", dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
+            name: "Deskwire",
+            dependencies: dependencies(["Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
             path: "Services/Deskwire", swiftSettings: settings),
 
         .executableTarget(
-            name: "Bench", dependencies: dependencies(["AMQP", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"]),
+            name: "Bench",
+            dependencies: dependencies([
+                "AMQP", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1",
+            ]),
             path: "Benchmarks/Bench", swiftSettings: settings),
 
         tests("Contracts", "Contracts"),
@@ -130,10 +136,12 @@ let package = Package(
             "Web", "Web", "Contracts", "Database", "Messaging", "HTTPTypes", "Hummingbird", "HummingbirdTesting",
             "Logging", "NIOCore", "TestKit"),
         tests(
-            "Gateway", "Gateway", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit", "AsyncHTTPClient",
+            "Gateway", "Gateway", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "TestKit",
+            "AsyncHTTPClient",
             "Crypto", "HTTPTypes", "Hummingbird", "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix"),
         tests(
-            "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "TestKit", "AsyncHTTPClient",
+            "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "TestKit",
+            "AsyncHTTPClient",
             "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle",
             "ServiceLifecycleTestKit", "Tracing"),
         tests("Projections", "Projections", "Contracts", "Database", "Messaging", "Web", "TestKit"),
@@ -144,7 +152,8 @@ let package = Package(
         tests("Tidy", "Contracts"),
     ]
         + service(
-            "Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "Metrics", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "Metrics", "NIOCore", "NIOHTTP1",
+            "NIOPosix",
             "Tracing")
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "Projections")

@@ -27,9 +27,14 @@ struct Bench: AsyncParsableCommand {
         func wants(_ measure: String) -> Bool { only.isEmpty || only.contains(measure) }
 
         if wants("start") { try await StartMeasure(stack: stack).run(into: &table) }
-        if wants("memory") { table.add("resident memory, idle", stack.residentMegabytes(), least: "60 MB each", aim: "30 MB each") }
+        if wants("memory") {
+            table.add("resident memory, idle", stack.residentMegabytes(), least: "60 MB each", aim: "30 MB each")
+        }
         if wants("create") { try await CreateMeasure(stack: stack, seconds: seconds).run(into: &table) }
-        if wants("memory") { table.add("resident memory, under load", stack.residentMegabytes(), least: "200 MB each", aim: "100 MB each") }
+        if wants("memory") {
+            table.add(
+                "resident memory, under load", stack.residentMegabytes(), least: "200 MB each", aim: "100 MB each")
+        }
         if wants("latency") { try await LatencyMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if wants("import") { try await ImportMeasure(stack: stack, rows: rows).run(into: &table) }
         if wants("get") || wants("list") {
@@ -55,7 +60,8 @@ struct ResultTable {
     var text: String {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         var lines = rows.map { row in
-            "| " + zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ") + " |"
+            "| " + zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: " | ")
+                + " |"
         }
         lines.insert("|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|", at: 1)
         return lines.joined(separator: "\n")

@@ -5,7 +5,8 @@ import NIOHTTP1
 import Synchronization
 
 /// Runs a body with a connected AMQP client.
-private func withBroker<R: Sendable>(_ stack: StackUnderTest, _ body: (AMQPClient) async throws -> R) async throws -> R {
+private func withBroker<R: Sendable>(_ stack: StackUnderTest, _ body: (AMQPClient) async throws -> R) async throws -> R
+{
     let client = AMQPClient(
         try AMQPConfiguration(url: stack.amqpURL, connectionName: "bench"))
     let running = Task { try await client.run() }
@@ -50,11 +51,14 @@ struct LatencyMeasure {
         let seen = arrivals.all
         for line in committed.split(separator: "\n") {
             let fields = line.split(separator: "|")
-            if let at = Double(fields[1]), let arrival = seen[String(fields[0])] { milliseconds.append((arrival - at) * 1000) }
+            if let at = Double(fields[1]), let arrival = seen[String(fields[0])] {
+                milliseconds.append((arrival - at) * 1000)
+            }
         }
         milliseconds.sort()
         func percentile(_ share: Double) -> Double {
-            milliseconds.isEmpty ? .nan : milliseconds[min(milliseconds.count - 1, Int(Double(milliseconds.count) * share))]
+            milliseconds.isEmpty
+                ? .nan : milliseconds[min(milliseconds.count - 1, Int(Double(milliseconds.count) * share))]
         }
         table.add(
             "commit to subscriber at \(Self.eventsPerSecond) events/s (\(milliseconds.count) events)",
@@ -68,7 +72,9 @@ struct LatencyMeasure {
             let started = ContinuousClock.now
             for number in 0..<(seconds * Self.eventsPerSecond) {
                 try await Task.sleep(until: started + .seconds(Double(number) / Double(Self.eventsPerSecond)))
-                group.addTask { _ = try await stack.send(.POST, path, json: #"{"subject":"Where can I change my time zone?"}"#) }
+                group.addTask {
+                    _ = try await stack.send(.POST, path, json: #"{"subject":"Where can I change my time zone?"}"#)
+                }
             }
             try await group.waitForAll()
         }

@@ -6,7 +6,9 @@ struct WrkResult {
     let p99Milliseconds: Double
     let failures: Int
 
-    init(url: String, headers: [String: String] = [:], script: String? = nil, connections: Int = 32, seconds: Int) throws {
+    init(url: String, headers: [String: String] = [:], script: String? = nil, connections: Int = 32, seconds: Int)
+        throws
+    {
         var command = ["wrk", "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--latency"]
         for (name, value) in headers { command += ["-H", "\(name): \(value)"] }
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("wrk-\(UUID().uuidString).lua")
@@ -18,7 +20,9 @@ struct WrkResult {
         let output = try shell(command + [url])
         func field(_ name: String) -> String? {
             output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-                .first { $0.hasPrefix(name) }.map { String($0.dropFirst(name.count)).trimmingCharacters(in: .whitespaces) }
+                .first { $0.hasPrefix(name) }.map {
+                    String($0.dropFirst(name.count)).trimmingCharacters(in: .whitespaces)
+                }
         }
         guard let rate = field("Requests/sec:").flatMap(Double.init) else { throw BenchError("wrk said: \(output)") }
         requestsPerSecond = rate
@@ -53,12 +57,14 @@ struct CreateMeasure {
             url: "\(stack.url)/v1/tenants/\(stack.tenant)/tickets", headers: ["authorization": "Bearer \(stack.key)"],
             script: script, seconds: seconds)
         table.add(
-            "ticket create through the gateway, 32 clients", perSecond(result.requestsPerSecond), bound: "pgbench \(perSecond(bound))",
+            "ticket create through the gateway, 32 clients", perSecond(result.requestsPerSecond),
+            bound: "pgbench \(perSecond(bound))",
             ratio: result.requestsPerSecond / bound, least: "20 %", aim: "50 %")
         let backlog = try await stack.seconds(within: 120) { try consumed() }
         let made = (Int(try stack.sql("SELECT count(*) FROM tickets.tickets")) ?? 0) - (Int(before) ?? 0)
         table.add(
-            "backlog after that load (\(made) tickets), consumed by all", backlog.map { String(format: "%.1f s", $0) } ?? "over 120 s",
+            "backlog after that load (\(made) tickets), consumed by all",
+            backlog.map { String(format: "%.1f s", $0) } ?? "over 120 s",
             least: "10 s", aim: "2 s")
     }
 
@@ -67,7 +73,8 @@ struct CreateMeasure {
         let projections = ["routing", "sla", "notifications", "knowledge"]
             .map { "(SELECT count(*) FROM \($0).tickets) = (SELECT count(*) FROM tickets.tickets)" }
         let outboxes = StackUnderTest.services.map { "NOT EXISTS (SELECT FROM \($0).outbox)" }
-        let history = "(SELECT count(*) FROM gateway.event_feed WHERE name = 'ticket.created') = (SELECT count(*) FROM tickets.tickets)"
+        let history =
+            "(SELECT count(*) FROM gateway.event_feed WHERE name = 'ticket.created') = (SELECT count(*) FROM tickets.tickets)"
         return try stack.sql("SELECT " + (projections + outboxes + [history]).joined(separator: " AND ")) == "t"
     }
 }
@@ -83,16 +90,20 @@ struct ReadMeasure {
         let headers = ["authorization": "Bearer \(stack.key)"]
         let tenant = "\(stack.url)/v1/tenants/\(stack.tenant)"
         let bare = try WrkResult(url: "\(stack.url)/health/live", seconds: seconds).requestsPerSecond
-        let id = try stack.sql("SELECT id FROM tickets.tickets WHERE tenant_id = '\(stack.tenant)' AND deleted_at IS NULL LIMIT 1")
+        let id = try stack.sql(
+            "SELECT id FROM tickets.tickets WHERE tenant_id = '\(stack.tenant)' AND deleted_at IS NULL LIMIT 1")
         let one = try WrkResult(url: "\(tenant)/tickets/\(id)", headers: headers, seconds: seconds)
         table.add(
-            "GET one ticket through the gateway, 32 clients", perSecond(one.requestsPerSecond), bound: "bare HTTP \(perSecond(bare))",
+            "GET one ticket through the gateway, 32 clients", perSecond(one.requestsPerSecond),
+            bound: "bare HTTP \(perSecond(bare))",
             ratio: one.requestsPerSecond / bare, least: "4,000/s", aim: "10,000/s")
         let count = try stack.sql("SELECT count(*) FROM tickets.tickets WHERE tenant_id = '\(stack.tenant)'")
         let list = try WrkResult(url: "\(tenant)/tickets?status=open&limit=50", headers: headers, seconds: seconds)
         table.add(
-            "list of 50 by status, \(count) tickets", "\(perSecond(list.requestsPerSecond)), p99 \(Int(list.p99Milliseconds)) ms",
-            bound: "bare HTTP \(perSecond(bare))", ratio: list.requestsPerSecond / bare, least: "1,000/s, p99 100 ms", aim: "3,000/s")
+            "list of 50 by status, \(count) tickets",
+            "\(perSecond(list.requestsPerSecond)), p99 \(Int(list.p99Milliseconds)) ms",
+            bound: "bare HTTP \(perSecond(bare))", ratio: list.requestsPerSecond / bare, least: "1,000/s, p99 100 ms",
+            aim: "3,000/s")
     }
 
     /// The list is measured over as many tickets as the table says; the import has usually left them here.
@@ -113,7 +124,8 @@ struct ImportMeasure {
         try importFile()
         let elapsed = (ContinuousClock.now - started).seconds
         table.add(
-            "import of a \(rows)-row CSV", "\(perSecond(Double(rows) / elapsed)) rows", least: "2,000 rows/s", aim: "5,000 rows/s")
+            "import of a \(rows)-row CSV", "\(perSecond(Double(rows) / elapsed)) rows", least: "2,000 rows/s",
+            aim: "5,000 rows/s")
     }
 
     func importFile() throws {
@@ -121,11 +133,13 @@ struct ImportMeasure {
         var text = "subject,description,priority,externalId\n"
         let run = UUID().uuidString.prefix(8)
         for row in 1...rows {
-            text += "Printer \(row % 997) is offline,\"It says \"\"no paper\"\", there is paper. Row \(row)\",normal,\(run)-\(row)\n"
+            text +=
+                "Printer \(row % 997) is offline,\"It says \"\"no paper\"\", there is paper. Row \(row)\",normal,\(run)-\(row)\n"
         }
         try text.write(to: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(at: file) }
-        let command = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("deskwire")
+        let command = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
+            "deskwire")
         try shell([command.path, "import", file.path])
     }
 }
@@ -137,7 +151,9 @@ struct StartMeasure {
     func run(into table: inout ResultTable) async throws {
         var cells: [String] = []
         for service in StackUnderTest.services {
-            guard let base = ProcessInfo.processInfo.environment["DESKWIRE_\(service.uppercased())_URL"] else { continue }
+            guard let base = ProcessInfo.processInfo.environment["DESKWIRE_\(service.uppercased())_URL"] else {
+                continue
+            }
             let pidFile = stack.home.appendingPathComponent("run/\(service).pid")
             let old = try String(contentsOf: pidFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
             guard let pid = pid_t(old) else { continue }
@@ -145,7 +161,8 @@ struct StartMeasure {
             _ = try await stack.seconds(within: 20) { kill(pid, 0) != 0 }
             var new = old
             _ = try await stack.seconds(within: 20) {
-                new = ((try? String(contentsOf: pidFile, encoding: .utf8)) ?? old).trimmingCharacters(in: .whitespacesAndNewlines)
+                new = ((try? String(contentsOf: pidFile, encoding: .utf8)) ?? old).trimmingCharacters(
+                    in: .whitespacesAndNewlines)
                 return new != old && !new.isEmpty
             }
             while (try? shell(["curl", "-sfo", "/dev/null", "\(base)/health/ready"])) == nil { usleep(5_000) }

@@ -55,7 +55,8 @@ struct StackUnderTest: Sendable {
         Self.services.map { service in
             guard let pid = try? String(contentsOf: home.appendingPathComponent("run/\(service).pid"), encoding: .utf8),
                 let status = try? String(
-                    contentsOfFile: "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))/status", encoding: .utf8),
+                    contentsOfFile: "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))/status",
+                    encoding: .utf8),
                 let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
                 let kilobytes = Int(line.split(separator: " ")[1])
             else { return "\(service) ?" }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Contracts
-import NIOHTTP1
 import NIOCore
 import NIOHTTP1
 

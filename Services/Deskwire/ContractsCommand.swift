@@ -1,11 +1,11 @@
 import ArgumentParser
 import Contracts
+import Foundation
 import NIOHTTP1
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #endif
-import Foundation
 
 /// `deskwire contracts`: the message contracts as files, for code generators and reviews.
 struct ContractsCommand: AsyncParsableCommand {

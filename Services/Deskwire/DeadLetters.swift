@@ -25,10 +25,13 @@ struct DeadLetters: AsyncParsableCommand {
             try await reporting {
                 let gateway = try connection.adminConnection()
                 var table = TextTable(header: ["SERVICE", "EVENT ID", "EVENT", "ATTEMPTS", "REASON"])
-                try await gateway.pages(DeadLetters.path + (service.map { "?service=\($0.urlQueryEncoded)" } ?? "")) { row in
+                try await gateway.pages(DeadLetters.path + (service.map { "?service=\($0.urlQueryEncoded)" } ?? "")) {
+                    row in
                     if json { return Terminal.line(row.text) }
                     table.rows.append(
-                        ["service", "eventId", "name", "attempts", "reason"].map { row[$0]?.stringValue ?? row[$0]?.text ?? "" })
+                        ["service", "eventId", "name", "attempts", "reason"].map {
+                            row[$0]?.stringValue ?? row[$0]?.text ?? ""
+                        })
                 }
                 guard !json else { return }
                 Terminal.line(table.rows.isEmpty ? "no dead letters" : table.text)

@@ -40,7 +40,8 @@ struct Demo: AsyncParsableCommand {
                     body: [
                         "subject": .string(Self.subjects.randomElement(using: &random) ?? Self.subjects[0]),
                         "description": .string("Demonstration ticket \(number) of \(tickets)."),
-                        "priority": .string(["low", "normal", "normal", "high", "urgent"].randomElement(using: &random) ?? "normal"),
+                        "priority": .string(
+                            ["low", "normal", "normal", "high", "urgent"].randomElement(using: &random) ?? "normal"),
                         "requesterEmail": "customer@example.com", "tags": ["demo"],
                     ])
                 guard let id = ticket["id"]?.stringValue else { continue }
@@ -56,7 +57,9 @@ struct Demo: AsyncParsableCommand {
     /// The usual life of a ticket: answered, then resolved.
     private func advance(id: String, step: Int, path: String, over gateway: Connection) async throws {
         if step == 0 {
-            let message: JSON = ["authorType": "agent", "isPublic": true, "bodyText": "Thank you, we are looking into it."]
+            let message: JSON = [
+                "authorType": "agent", "isPublic": true, "bodyText": "Thank you, we are looking into it.",
+            ]
             _ = try await gateway.json(.POST, "\(path)/\(id)/messages", body: message)
         } else {
             _ = try await gateway.json(.POST, "\(path)/\(id)/status", body: ["status": "resolved"])

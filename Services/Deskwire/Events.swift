@@ -1,8 +1,8 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Contracts
-import NIOHTTP1
 import NIOCore
+import NIOHTTP1
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -19,7 +19,8 @@ struct Events: AsyncParsableCommand {
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print the organization's events as they happen.",
-            discussion: "Patterns are routing-key patterns without the exchange: ticket.*, ticket_sla_stage.breached, #.")
+            discussion:
+                "Patterns are routing-key patterns without the exchange: ticket.*, ticket_sla_stage.breached, #.")
 
         @OptionGroup var connection: ConnectionOptions
 
@@ -44,7 +45,8 @@ struct Events: AsyncParsableCommand {
             var waitSeconds = 1
             while true {
                 do {
-                    let headers = [("accept", "text/event-stream")] + (lastEventId.map { [("last-event-id", $0)] } ?? [])
+                    let headers =
+                        [("accept", "text/event-stream")] + (lastEventId.map { [("last-event-id", $0)] } ?? [])
                     let finished = try await gateway.stream(.GET, path, headers: headers) { response -> Bool in
                         waitSeconds = 1
                         var parser = ServerSentEventParser()

@@ -1,19 +1,21 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Contracts
-import NIOHTTP1
+import Foundation
 import NIOCore
+import NIOHTTP1
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #endif
-import Foundation
 
 /// `deskwire export`: the organization's tickets as a file, streamed.
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the organization's tickets as CSV or NDJSON.",
-        discussion: "Filters are those of the ticket list, e.g. --filter status=open,pending --filter 'createdAt[gte]=2026-01-01T00:00:00Z'.")
+        discussion:
+            "Filters are those of the ticket list, e.g. --filter status=open,pending --filter 'createdAt[gte]=2026-01-01T00:00:00Z'."
+    )
 
     @OptionGroup var connection: ConnectionOptions
 
@@ -33,7 +35,8 @@ struct Export: AsyncParsableCommand {
             guard let equals = item.firstIndex(of: "=") else {
                 throw ValidationError("A filter is name=value, not '\(item)'.")
             }
-            path += "&\(String(item[..<equals]).urlQueryEncoded)=\(String(item[item.index(after: equals)...]).urlQueryEncoded)"
+            path +=
+                "&\(String(item[..<equals]).urlQueryEncoded)=\(String(item[item.index(after: equals)...]).urlQueryEncoded)"
         }
         let file = try output.map { try OutputFile(path: $0) } ?? OutputFile.standardOutput
         var written: Int64 = 0
@@ -73,7 +76,8 @@ struct OutputFile {
     private init(handle: FileHandle) { self.handle = handle }
 
     init(path: String) throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
         else { throw ValidationError("\(path) can't be written.") }
         self.handle = handle
     }

@@ -1,13 +1,13 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Contracts
-import NIOHTTP1
+import Foundation
 import NIOCore
+import NIOHTTP1
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #endif
-import Foundation
 
 /// `deskwire import FILE`: a file of tickets through the gateway, with a progress bar and the faults row by row.
 struct Import: AsyncParsableCommand {
@@ -96,7 +96,8 @@ struct Import: AsyncParsableCommand {
         while true {
             let job = try await gateway.json(.GET, path)
             Terminal.progress(
-                dryRun ? "check" : "import", done: job["processedRows"]?.intValue ?? 0, total: job["totalRows"]?.intValue,
+                dryRun ? "check" : "import", done: job["processedRows"]?.intValue ?? 0,
+                total: job["totalRows"]?.intValue,
                 unit: "rows")
             if let status = job["status"]?.stringValue, ["completed", "failed", "cancelled"].contains(status) {
                 Terminal.endProgress()

@@ -116,9 +116,10 @@ public struct GatewayService: Microservice {
             own: .init(
                 openAPI: api.openAPI,
                 asyncAPI: AsyncAPI.document(
-                    contracts: EventCatalog.all(adding: api.resourceContracts.filter { contract in
-                        !EventCatalog.all.contains { $0.schemaRef == contract.schemaRef }
-                    }), exchange: exchange),
+                    contracts: EventCatalog.all(
+                        adding: api.resourceContracts.filter { contract in
+                            !EventCatalog.all.contains { $0.schemaRef == contract.schemaRef }
+                        }), exchange: exchange),
                 digest: []))
         let edge = Edge(
             limits: Self.limits(platform.settings), directory: directory,

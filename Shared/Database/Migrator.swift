@@ -52,7 +52,8 @@ public struct Migrator: Sendable {
     }
 
     private func open() throws -> PlainSession {
-        var configuration = DatabaseConfiguration(url: url, schema: schema, applicationName: "deskwire-migrate-\(schema)")
+        var configuration = DatabaseConfiguration(
+            url: url, schema: schema, applicationName: "deskwire-migrate-\(schema)")
         configuration.statementTimeout = .zero
         configuration.idleInTransactionTimeout = .zero
         let session = try PlainSession(configuration.connectionParameters)
@@ -92,7 +93,8 @@ extension Database {
     /// Which migrations the schema lacks, as the application role sees it: for readiness.
     public func pending(_ migrations: [Migration]) async throws -> [Migration] {
         let applied = try await transaction(as: .none, readOnly: true) { transaction in
-            guard try await transaction.first("SELECT to_regclass('schema_migrations')::text")?.isNull(0) == false else {
+            guard try await transaction.first("SELECT to_regclass('schema_migrations')::text")?.isNull(0) == false
+            else {
                 return [Migration.Record]()
             }
             return try await transaction.query("SELECT version, checksum FROM schema_migrations").map { row in

@@ -100,7 +100,8 @@ public struct Row: Sendable {
             return try Value.decode(self[column])
         } catch {
             throw DatabaseError(
-                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))")
+                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))"
+            )
         }
     }
 
@@ -115,7 +116,8 @@ public struct Row: Sendable {
             try self[column].write(to: &writer)
         } catch {
             throw DatabaseError(
-                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))")
+                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))"
+            )
         }
     }
 

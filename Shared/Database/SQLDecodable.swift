@@ -1,9 +1,9 @@
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// One value of a row in the server's binary form, borrowed from the row.
@@ -28,7 +28,9 @@ extension UnsafeRawBufferPointer {
     func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self, at offset: Int = 0) throws(DatabaseError)
         -> Number
     {
-        guard offset + MemoryLayout<Number>.size <= count else { throw DatabaseError(.decoding, "a value is cut short") }
+        guard offset + MemoryLayout<Number>.size <= count else {
+            throw DatabaseError(.decoding, "a value is cut short")
+        }
         return Number(bigEndian: loadUnaligned(fromByteOffset: offset, as: Number.self))
     }
 }
@@ -67,7 +69,8 @@ extension SQLCell {
                 try visit(SQLCell(form: element, bytes: nil))
             } else {
                 guard offset + length <= bytes.count else { throw DatabaseError(.decoding, "an array is cut short") }
-                try visit(SQLCell(form: element, bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])))
+                try visit(
+                    SQLCell(form: element, bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])))
                 offset += length
             }
         }
@@ -103,7 +106,9 @@ extension Bool: SQLDecodable {
 extension SQLDecodable where Self: FixedWidthInteger {
     /// Any whole number that fits.
     public static func decode(_ cell: SQLCell) throws(DatabaseError) -> Self {
-        guard let value = Self(exactly: try cell.integer()) else { throw DatabaseError(.decoding, "a number does not fit") }
+        guard let value = Self(exactly: try cell.integer()) else {
+            throw DatabaseError(.decoding, "a number does not fit")
+        }
         return value
     }
 }
@@ -168,7 +173,9 @@ extension CalendarDate: SQLDecodable {
     public static func decode(_ cell: SQLCell) throws(DatabaseError) -> CalendarDate {
         guard cell.form == .date else { throw cell.mismatch(CalendarDate.self) }
         let midnight = Int64(try cell.required().number(Int32.self)) * CalendarDate.microsecondsPerDay
-        guard let date = CalendarDate(text: String(Timestamp(microseconds: midnight + Timestamp.postgresEpoch).rfc3339.prefix(10)))
+        guard
+            let date = CalendarDate(
+                text: String(Timestamp(microseconds: midnight + Timestamp.postgresEpoch).rfc3339.prefix(10)))
         else { throw DatabaseError(.decoding, "a date beyond the years 1 to 9999") }
         return date
     }

@@ -1,9 +1,9 @@
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A value bound to a statement, sent in PostgreSQL's binary form.
@@ -63,7 +63,9 @@ public enum SQLValue: Sendable {
         case .text(let value):
             let start = bytes.count
             bytes.append(contentsOf: value.utf8)
-            guard !bytes[start...].contains(0) else { throw DatabaseError(.invalidText, "text contains a NUL character") }
+            guard !bytes[start...].contains(0) else {
+                throw DatabaseError(.invalidText, "text contains a NUL character")
+            }
         case .bytes(let value):
             bytes.append(contentsOf: value)
         case .uuid(let value):

@@ -211,7 +211,7 @@ public final class ConsumerRuntime: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<configuration.retryConcurrency {
                 group.addTask {
-                    while try await !self.isOver && self.dispatcher.retryNext() {}
+                    while !self.isOver, try await self.dispatcher.retryNext() {}
                 }
             }
             try await group.waitForAll()

@@ -2,9 +2,9 @@ import AMQP
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A message that a service has given up.
@@ -51,7 +51,8 @@ public struct DeadLetter: Sendable {
             headers[MessageHeader.deadLetterReason]?.stringValue ?? headers["x-first-death-reason"]?.stringValue
             ?? "unknown"
         detail = headers[MessageHeader.deadLetterDetail]?.stringValue ?? ""
-        attempts = Int(headers[MessageHeader.deadLetterAttempts]?.intValue ?? headers["x-delivery-count"]?.intValue ?? 0)
+        attempts = Int(
+            headers[MessageHeader.deadLetterAttempts]?.intValue ?? headers["x-delivery-count"]?.intValue ?? 0)
         handler = headers[MessageHeader.deadLetterHandler]?.stringValue
         self.service = headers[MessageHeader.deadLetterService]?.stringValue ?? service
         deadLetteredAt = headers[MessageHeader.deadLetterAt]?.stringValue.flatMap(Timestamp.init(rfc3339:))
@@ -85,7 +86,8 @@ public struct DeadLetter: Sendable {
         case .timestamp(let value): Timestamp(milliseconds: Int64(clamping: value) * 1000).rfc3339
         case .array(let values): "[" + values.map(text).joined(separator: ", ") + "]"
         case .table(let entries):
-            "{" + entries.sorted { $0.key < $1.key }.map { "\($0.key): \(text($0.value))" }.joined(separator: ", ") + "}"
+            "{" + entries.sorted { $0.key < $1.key }.map { "\($0.key): \(text($0.value))" }.joined(separator: ", ")
+                + "}"
         }
     }
 }

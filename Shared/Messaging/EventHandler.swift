@@ -3,9 +3,9 @@ import Database
 import Tracing
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Does something about one kind of event.

@@ -3,9 +3,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Every event that the service published and still keeps, to be read in a fixed order and sent again.
@@ -97,7 +97,8 @@ public struct EventHistory: Sendable {
             } ?? .empty
         let tenant: SQL = tenantId.map { "AND tenant_id = \($0)" } ?? .empty
         let row = try await database.transaction(as: scope(tenantId), readOnly: true) { tx in
-            try await tx.first("SELECT xid::text, position FROM events WHERE event_id = \(eventId) \(tenant) \(around) LIMIT 1")
+            try await tx.first(
+                "SELECT xid::text, position FROM events WHERE event_id = \(eventId) \(tenant) \(around) LIMIT 1")
         }
         guard let row else { return nil }
         return EventCursor(xid: UInt64(try row.get(0, as: String.self)) ?? 0, position: try row.get(1))

@@ -2,9 +2,9 @@ import AMQP
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The names of message headers that the platform writes and reads.

@@ -3,9 +3,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A published event as the history keeps it.

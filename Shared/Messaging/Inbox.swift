@@ -3,9 +3,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A received message on its way to one handler.

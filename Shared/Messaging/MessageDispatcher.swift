@@ -4,9 +4,9 @@ import Database
 import Logging
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The database or the broker is away: nothing is wrong with the messages, which are to be handled later.
@@ -38,7 +38,8 @@ struct MessageDispatcher: Sendable {
                 events.append((received, try read(received)))
             } catch {
                 let detail = error.detail
-                poison.append(.init(received: received, reason: error.reason, detail: detail, attempts: 0, handler: nil))
+                poison.append(
+                    .init(received: received, reason: error.reason, detail: detail, attempts: 0, handler: nil))
                 logger.error(
                     "a message can't be read", metadata: ["reason": "\(error.reason.rawValue)", "detail": "\(detail)"])
             }
@@ -84,7 +85,9 @@ struct MessageDispatcher: Sendable {
         do {
             try await handleTogether(entries)
         } catch {
-            if case .infrastructure(let detail) = FailureVerdict(error) { throw InfrastructureFailure(description: detail) }
+            if case .infrastructure(let detail) = FailureVerdict(error) {
+                throw InfrastructureFailure(description: detail)
+            }
             if entries.count > 1 {
                 logger.debug("a batch failed, its messages are handled one by one", metadata: ["error": "\(error)"])
             }

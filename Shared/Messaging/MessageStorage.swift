@@ -14,7 +14,8 @@ enum MessageStorage {
         object["timestamp"] = message.timestamp.map { .int(Int64(clamping: $0)) }
         object["type"] = message.type.map(JSON.string)
         object["appId"] = message.appId.map(JSON.string)
-        object["headers"] = .object(JSONObject(message.headers.sorted { $0.key < $1.key }.map { ($0.key, json($0.value)) }))
+        object["headers"] = .object(
+            JSONObject(message.headers.sorted { $0.key < $1.key }.map { ($0.key, json($0.value)) }))
         return .object(object)
     }
 

@@ -2,9 +2,9 @@ import Contracts
 import Tracing
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Why something happens at this moment: what events take over that don't say it themselves.

@@ -27,7 +27,8 @@ public final class MessagingUpkeep: Service {
     private let logger = Logger(label: "messaging.upkeep")
 
     public init(
-        service: String, database: Database, amqp: AMQPClient, configuration: UpkeepConfiguration = UpkeepConfiguration()
+        service: String, database: Database, amqp: AMQPClient,
+        configuration: UpkeepConfiguration = UpkeepConfiguration()
     ) {
         self.service = service
         self.database = database

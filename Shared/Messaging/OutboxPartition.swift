@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Part of the outbox: all unconfirmed events of an aggregate lie in the same one, and one relay at a time publishes it.

@@ -3,9 +3,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A message that waits for its handler, with everything needed to handle it or to give it up.
@@ -36,32 +36,32 @@ enum ParkedMessages {
     private static func insertion(_ entries: [InboxEntry], attempts: Int, delay: Duration?, reason: String?) -> SQL {
         let seconds = delay.map { $0 / .seconds(1) }
         return """
-        INSERT INTO parked_messages (
-            tenant_id, consumer, event_id, aggregate_id, attempts, next_attempt_at, reason, exchange, routing_key,
-            properties, body
-        )
-        SELECT
-            i.tenant_id, i.consumer, i.event_id, i.aggregate_id, \(attempts),
-            CASE
-                WHEN EXISTS (
-                    SELECT
-                    FROM parked_messages AS p
-                    WHERE p.tenant_id = i.tenant_id AND p.consumer = i.consumer AND p.aggregate_id = i.aggregate_id
-                ) THEN NULL
-                ELSE clock_timestamp() + make_interval(secs => \(seconds as Double?))
-            END,
-            \(reason as String?), i.exchange, i.routing_key, i.properties, i.body
-        FROM unnest(
-            \(entries.map(\.message.envelope.tenantId)), \(entries.map(\.handler)),
-            \(entries.map(\.message.envelope.eventId)), \(entries.map(\.message.aggregate.id)),
-            \(entries.map(\.received.exchange)), \(entries.map(\.received.routingKey)),
-            \(entries.map { MessageStorage.json($0.received.message) }), \(entries.map(\.received.message.body))
-        ) WITH ORDINALITY AS i (
-            tenant_id, consumer, event_id, aggregate_id, exchange, routing_key, properties, body, ordinal
-        )
-        ORDER BY i.ordinal
-        ON CONFLICT (tenant_id, consumer, event_id) DO NOTHING
-        """
+            INSERT INTO parked_messages (
+                tenant_id, consumer, event_id, aggregate_id, attempts, next_attempt_at, reason, exchange, routing_key,
+                properties, body
+            )
+            SELECT
+                i.tenant_id, i.consumer, i.event_id, i.aggregate_id, \(attempts),
+                CASE
+                    WHEN EXISTS (
+                        SELECT
+                        FROM parked_messages AS p
+                        WHERE p.tenant_id = i.tenant_id AND p.consumer = i.consumer AND p.aggregate_id = i.aggregate_id
+                    ) THEN NULL
+                    ELSE clock_timestamp() + make_interval(secs => \(seconds as Double?))
+                END,
+                \(reason as String?), i.exchange, i.routing_key, i.properties, i.body
+            FROM unnest(
+                \(entries.map(\.message.envelope.tenantId)), \(entries.map(\.handler)),
+                \(entries.map(\.message.envelope.eventId)), \(entries.map(\.message.aggregate.id)),
+                \(entries.map(\.received.exchange)), \(entries.map(\.received.routingKey)),
+                \(entries.map { MessageStorage.json($0.received.message) }), \(entries.map(\.received.message.body))
+            ) WITH ORDINALITY AS i (
+                tenant_id, consumer, event_id, aggregate_id, exchange, routing_key, properties, body, ordinal
+            )
+            ORDER BY i.ordinal
+            ON CONFLICT (tenant_id, consumer, event_id) DO NOTHING
+            """
     }
 
     /// Claims the message that has been due for longest, until the end of the transaction; nil when none is due.

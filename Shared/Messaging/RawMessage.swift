@@ -2,9 +2,9 @@ import AMQP
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A received event whose payload has no type yet.
@@ -41,7 +41,8 @@ extension RawMessage {
 
     /// Reads a delivered message.
     init(
-        message: AMQPMessage, routingKey: String, topology: Topology, bodySizeBytesMax: Int = RawMessage.bodySizeBytesMax
+        message: AMQPMessage, routingKey: String, topology: Topology,
+        bodySizeBytesMax: Int = RawMessage.bodySizeBytesMax
     ) throws(PoisonMessage) {
         guard message.body.count <= bodySizeBytesMax else {
             throw PoisonMessage(reason: .oversized, detail: "\(message.body.count) bytes, at most \(bodySizeBytesMax)")

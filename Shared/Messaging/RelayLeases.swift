@@ -1,9 +1,9 @@
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A row of `relay_leases` as a relay reads it.
@@ -120,7 +120,9 @@ struct RelayLeases: Sendable {
             }
             let epochs = Dictionary(uniqueKeysWithValues: rows.map { ($0.partition, $0.epoch) })
             var held: [Int: HeldLease] = [:]
-            for partition in plan.renew { held[partition] = HeldLease(epoch: epochs[partition] ?? 0, deadline: deadline) }
+            for partition in plan.renew {
+                held[partition] = HeldLease(epoch: epochs[partition] ?? 0, deadline: deadline)
+            }
             for partition in plan.take {
                 held[partition] = HeldLease(epoch: (epochs[partition] ?? 0) + 1, deadline: deadline)
             }

@@ -2,9 +2,9 @@ import AMQP
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// An unconfirmed event as the relay reads it from the outbox.
@@ -141,7 +141,8 @@ struct RelayMachine {
         var put: [AggregateKey] = []
         let room = min(limits.waveMax, limits.inFlightMax - inFlight)
         while wave.count < room, let key = ready.popFirst() {
-            guard var line = lines[key], !line.isInFlight, line.blockedUntil == nil, let event = line.events.first else {
+            guard var line = lines[key], !line.isInFlight, line.blockedUntil == nil, let event = line.events.first
+            else {
                 continue
             }
             guard mayPublish(line.partition, at: now), let lease = parts[line.partition]?.lease else {
@@ -288,7 +289,8 @@ struct RelayMachine {
         var added = 0
         for event in events {
             guard let epoch = reading.partitions[event.partition], parts[event.partition]?.lease.epoch == epoch,
-                !cutDuringRead.contains(event.key), parts[event.partition]?.known.insert(event.position).inserted == true
+                !cutDuringRead.contains(event.key),
+                parts[event.partition]?.known.insert(event.position).inserted == true
             else { continue }
             var line = lines[event.key] ?? Line(partition: event.partition)
             line.events.append(event)

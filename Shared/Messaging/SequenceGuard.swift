@@ -2,9 +2,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// How an event stands to what a handler has seen of its aggregate.

@@ -48,7 +48,9 @@ public struct Topology: Sendable, Hashable {
     }
 
     /// Declares everything that a service needs to consume. Does nothing where it exists already.
-    public func declareConsumer(service: String, patterns: Set<String>, partitions: Int, on amqp: AMQPClient) async throws {
+    public func declareConsumer(service: String, patterns: Set<String>, partitions: Int, on amqp: AMQPClient)
+        async throws
+    {
         try await declareExchange(on: amqp)
         try await declareDeadLetters(service: service, on: amqp)
         let partitioned = Self.partitioned(service)

@@ -2,9 +2,9 @@ import Contracts
 import Database
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// An event as a value, for resources that declare their contracts as values.
@@ -86,7 +86,8 @@ extension Transaction {
     ) throws -> UUID {
         try publish(
             name: E.name, schemaVersion: E.version, schemaRef: E.schemaRef, aggregate: event.aggregate,
-            fields: Wire.encode(event), version: version, actor: actor, occurredAt: occurredAt, causationId: causationId,
+            fields: Wire.encode(event), version: version, actor: actor, occurredAt: occurredAt,
+            causationId: causationId,
             idempotencyKey: idempotencyKey, tenantId: tenantId, isSimulated: false)
     }
 
@@ -119,7 +120,8 @@ extension Transaction {
         }
         buffer(
             PendingEvent(
-                envelope: envelope, name: name, schemaVersion: schemaVersion, schemaRef: schemaRef, aggregate: aggregate,
+                envelope: envelope, name: name, schemaVersion: schemaVersion, schemaRef: schemaRef,
+                aggregate: aggregate,
                 traceparent: TraceContext.current(), head: parts.head, tail: parts.tail))
         return envelope.eventId
     }

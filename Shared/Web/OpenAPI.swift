@@ -77,7 +77,8 @@ enum OpenAPI {
         case .permission(let permission):
             operation["x-permission"] = .string(mounted.mount == .admin ? platformAdmin : permission)
         case .anyPermission(let permissions):
-            operation["x-permission"] = .string(mounted.mount == .admin ? platformAdmin : permissions.joined(separator: " or "))
+            operation["x-permission"] = .string(
+                mounted.mount == .admin ? platformAdmin : permissions.joined(separator: " or "))
         case .platformAdmin: operation["x-permission"] = .string(platformAdmin)
         case .caller:
             if mounted.mount == .admin { operation["x-permission"] = .string(platformAdmin) }

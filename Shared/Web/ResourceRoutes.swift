@@ -86,7 +86,8 @@ struct ResourceRoutes<R: Resource>: Sendable {
             let expand = call.arguments.strings("expand")
             if let instant = call.arguments.timestamp("asOf") {
                 guard expand.isEmpty else {
-                    let fault = Fault(.parameter("expand"), "conflicting", "What is shown beside it has no earlier state.")
+                    let fault = Fault(
+                        .parameter("expand"), "conflicting", "What is shown beside it has no earlier state.")
                     throw Problem.badRequest(errors: [fault])
                 }
                 let entity = try await call.read { tx in

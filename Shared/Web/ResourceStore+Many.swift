@@ -31,7 +31,9 @@ extension ResourceStore {
             records[record.id] = record
         }
         var mutations = try drafts.map { draft in
-            guard let record = records[draft.id] else { throw DatabaseError(.decoding, "an inserted row did not come back") }
+            guard let record = records[draft.id] else {
+                throw DatabaseError(.decoding, "an inserted row did not come back")
+            }
             return mutation(draft, before: nil, record: record, changes: [], version: record.version)
         }
         try await resource.didCreate(&mutations, op)

@@ -30,7 +30,8 @@ struct FaultTests {
     @Test("Sessions ended by an administrator: idle ones go unnoticed, one in use is a transient error")
     func terminated() async throws {
         try await Tickets.with { test async throws in
-            let terminate = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'deskwire_tests' AND datname = current_database()"
+            let terminate =
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'deskwire_tests' AND datname = current_database()"
             for _ in 0..<3 {
                 #expect(try await test.database.ticketCount(as: .admin) == 0)
                 try await test.superuser(terminate)
@@ -54,7 +55,9 @@ struct FaultTests {
                 try await test.database.transaction(as: .tenant(tenant)) { tx async throws in
                     try await tx.execute(Tickets.insert(tenant))
                     try await eventually("the session is gone") {
-                        try await test.superuser("SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()").isEmpty
+                        try await test.superuser(
+                            "SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+                        ).isEmpty
                     }
                 }
             }
@@ -101,7 +104,8 @@ struct FaultTests {
         try await with { test, database, proxy async throws in
             // The commit dawdles on the server, so that the connection can be cut behind its back.
             try await test.superuser(
-                "CREATE FUNCTION tests.dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'")
+                "CREATE FUNCTION tests.dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'"
+            )
             try await test.superuser(
                 """
                 CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON tests.tickets DEFERRABLE INITIALLY DEFERRED
@@ -114,7 +118,9 @@ struct FaultTests {
                 }
             }
             try await eventually("it is committing") {
-                try await test.superuser("SELECT FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active' AND datname = current_database()").count == 1
+                try await test.superuser(
+                    "SELECT FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active' AND datname = current_database()"
+                ).count == 1
             }
             proxy.reset()
             let error = await #expect(throws: DatabaseError.self) { try await write.value }
@@ -136,7 +142,8 @@ struct FaultTests {
         }
     }
 
-    @Test("While the server is away callers wait for a while, then are refused at once; when it is back they are served")
+    @Test(
+        "While the server is away callers wait for a while, then are refused at once; when it is back they are served")
     func away() async throws {
         try await with { _, database, proxy async throws in
             #expect(await database.ping())
@@ -173,9 +180,12 @@ struct FaultTests {
                             while !isOver.isSet {
                                 let id = UUID.v7()
                                 do {
-                                    try await test.database.transaction(as: .tenant(tenant)) { try await $0.execute(Tickets.insert(tenant, id)) }
+                                    try await test.database.transaction(as: .tenant(tenant)) {
+                                        try await $0.execute(Tickets.insert(tenant, id))
+                                    }
                                     outcomes[id] = true
-                                } catch let error as DatabaseError where error.kind == .connection(outcomeUnknown: true) {
+                                } catch let error as DatabaseError where error.kind == .connection(outcomeUnknown: true)
+                                {
                                     outcomes[id] = .some(nil)
                                 } catch let error as DatabaseError where error.isTransient {
                                     outcomes[id] = false

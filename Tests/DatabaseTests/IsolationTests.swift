@@ -11,7 +11,9 @@ struct IsolationTests {
         try await Tickets.with { test async throws in
             let (mine, other) = (UUID.v7(), UUID.v7())
             for tenant in [mine, mine, other] {
-                try await test.database.transaction(as: .tenant(tenant)) { try await $0.execute(Tickets.insert(tenant)) }
+                try await test.database.transaction(as: .tenant(tenant)) {
+                    try await $0.execute(Tickets.insert(tenant))
+                }
             }
             #expect(try await test.database.ticketCount(as: .tenant(mine)) == 2)
             #expect(try await test.database.ticketCount(as: .tenant(other)) == 1)
@@ -39,7 +41,9 @@ struct IsolationTests {
         try await Tickets.with { test async throws in
             let (mine, other) = (UUID.v7(), UUID.v7())
             let theirs = UUID.v7()
-            try await test.database.transaction(as: .tenant(other)) { try await $0.execute(Tickets.insert(other, theirs)) }
+            try await test.database.transaction(as: .tenant(other)) {
+                try await $0.execute(Tickets.insert(other, theirs))
+            }
             let insert = await #expect(throws: DatabaseError.self) {
                 try await test.database.transaction(as: .tenant(mine)) { try await $0.execute(Tickets.insert(other)) }
             }
@@ -86,7 +90,8 @@ struct IsolationTests {
             #expect(try await test.database.ticketCount(as: .admin) == 0)
             for url in [test.url("others"), test.ownerURL("others")] {
                 let error = await #expect(throws: DatabaseError.self) {
-                    try await test.open("others", configure: { $0.url = url }).transaction(as: .admin) { tx async throws in
+                    try await test.open("others", configure: { $0.url = url }).transaction(as: .admin) {
+                        tx async throws in
                         try await tx.query("SELECT * FROM tests.tickets")
                     }
                 }

@@ -8,7 +8,9 @@ import Testing
 @Suite("Migrations happen once, in order, and are never rewritten")
 struct MigrationTests {
     private func step(_ version: Int, _ sql: String? = nil) -> Migration {
-        Migration(version: version, name: "step \(version)", sql: sql ?? "CREATE TABLE t\(version) (x integer); SELECT open_table('t\(version)');")
+        Migration(
+            version: version, name: "step \(version)",
+            sql: sql ?? "CREATE TABLE t\(version) (x integer); SELECT open_table('t\(version)');")
     }
 
     @Test("They are applied in order, and what is applied is not pending")
@@ -28,7 +30,8 @@ struct MigrationTests {
     @Test("Several migrators at once: each step is applied by one of them")
     func concurrency() async throws {
         try await TestDatabase.with { test async throws in
-            let steps = [.platform] + (100..<105).map { step($0, "CREATE TABLE t\($0) (x integer); SELECT pg_sleep(0.02);") }
+            let steps =
+                [.platform] + (100..<105).map { step($0, "CREATE TABLE t\($0) (x integer); SELECT pg_sleep(0.02);") }
             let applied = try await withThrowingTaskGroup(of: [Migration].self) { group in
                 for _ in 0..<8 { group.addTask { try await test.migrator().migrate(steps) } }
                 return try await group.reduce(into: []) { $0 += $1 }
@@ -44,9 +47,14 @@ struct MigrationTests {
             let error = await #expect(throws: MigrationError.self) {
                 try await test.migrator().migrate([.platform, step(100), bad])
             }
-            guard case .failed(101, "step 101", let reason) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+            guard case .failed(101, "step 101", let reason) = error else {
+                return #expect(Bool(false), "\(String(describing: error))")
+            }
             #expect(reason.contains("absent") && reason.contains("42703"))
-            #expect(try await test.superuser("SELECT to_regclass('tests.half'), to_regclass('tests.t100')") == [[nil, "tests.t100"]])
+            #expect(
+                try await test.superuser("SELECT to_regclass('tests.half'), to_regclass('tests.t100')") == [
+                    [nil, "tests.t100"]
+                ])
             #expect(try await test.migrator().migrate([.platform, step(100), step(101)]).map(\.version) == [101])
             let committing = await #expect(throws: MigrationError.self) {
                 try await test.migrator().migrate([.platform, step(100), step(101), step(102, "COMMIT")])
@@ -60,19 +68,23 @@ struct MigrationTests {
         try await Tickets.with { test async throws in
             for _ in 0..<3 {
                 let tenant = UUID.v7()
-                try await test.database.transaction(as: .tenant(tenant)) { try await $0.execute(Tickets.insert(tenant)) }
+                try await test.database.transaction(as: .tenant(tenant)) {
+                    try await $0.execute(Tickets.insert(tenant))
+                }
             }
             try await test.migrator().migrate(Tickets.migrations + [step(101, "UPDATE tickets SET subject = 'filled'")])
             #expect(try await test.superuser("SELECT DISTINCT subject FROM tests.tickets") == [["filled"]])
         }
     }
 
-    @Test("A history that does not fit is refused", arguments: [
-        ([0, 100, 101], [0, 100, 99_100], MigrationError.unknown(version: 99_100)),
-        ([0, 100, 101, 102], [0, 100, 102], .outOfOrder(version: 101)),
-        ([0, 1, 2, 3], [0, 1, 3], .outOfOrder(version: 2)),
-        ([0, 100, 100], [0], .duplicate(version: 100)),
-    ] as [([Int], [Int], MigrationError)])
+    @Test(
+        "A history that does not fit is refused",
+        arguments: [
+            ([0, 100, 101], [0, 100, 99_100], MigrationError.unknown(version: 99_100)),
+            ([0, 100, 101, 102], [0, 100, 102], .outOfOrder(version: 101)),
+            ([0, 1, 2, 3], [0, 1, 3], .outOfOrder(version: 2)),
+            ([0, 100, 100], [0], .duplicate(version: 100)),
+        ] as [([Int], [Int], MigrationError)])
     func history(known: [Int], applied: [Int], expected: MigrationError) {
         let records = applied.map { Migration.Record(version: $0, checksum: step($0).checksum) }
         #expect(throws: expected) { try Migration.plan(known.map { step($0) }, applied: records) }
@@ -81,7 +93,9 @@ struct MigrationTests {
     @Test("A changed text is refused; a platform step may follow a service's own")
     func changes() throws {
         let applied = [0, 100].map { Migration.Record(version: $0, checksum: step($0).checksum) }
-        #expect(throws: MigrationError.changed(version: 100)) { try Migration.plan([step(0), step(100, "SELECT 2")], applied: applied) }
+        #expect(throws: MigrationError.changed(version: 100)) {
+            try Migration.plan([step(0), step(100, "SELECT 2")], applied: applied)
+        }
         #expect(try Migration.plan([0, 1, 100, 101].map { step($0) }, applied: applied).map(\.version) == [1, 101])
     }
 }

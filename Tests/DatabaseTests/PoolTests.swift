@@ -35,7 +35,9 @@ struct PoolTests {
     @Test("Who waits too long is refused with a transient error that says so")
     func exhaustion() async throws {
         try await withBusyPool(configure: { $0.acquireTimeout = .milliseconds(500) }) { database, _ async throws in
-            let error = await #expect(throws: DatabaseError.self) { try await database.transaction(as: .none) { try await $0.query("SELECT 1") } }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
+            }
             #expect(error?.kind == .poolExhausted && error?.isTransient == true)
             #expect(database.statistics.waiting == 0 && database.statistics.refused == 1)
         }
@@ -43,10 +45,15 @@ struct PoolTests {
 
     @Test("A full queue refuses at once")
     func fullQueue() async throws {
-        try await withBusyPool(configure: { ($0.acquireTimeout, $0.maxWaiting) = (.seconds(30), 2) }) { database, letGo async throws in
-            let waiting = (0..<2).map { _ in Task { try await database.transaction(as: .none) { try await $0.query("SELECT 1").count } } }
+        try await withBusyPool(configure: { ($0.acquireTimeout, $0.maxWaiting) = (.seconds(30), 2) }) {
+            database, letGo async throws in
+            let waiting = (0..<2).map { _ in
+                Task { try await database.transaction(as: .none) { try await $0.query("SELECT 1").count } }
+            }
             try await eventually("both wait") { database.statistics.waiting == 2 }
-            let error = await #expect(throws: DatabaseError.self) { try await database.transaction(as: .none) { try await $0.query("SELECT 1") } }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
+            }
             #expect(error?.kind == .poolExhausted)
             letGo()
             for task in waiting { #expect(try await task.value == 1) }
@@ -80,17 +87,23 @@ struct PoolTests {
 
     @Test("Many tasks share few connections and nobody reads another's answer")
     func sharing() async throws {
-        try await TestDatabase.with(configure: { ($0.maxConnections, $0.acquireTimeout) = (4, .seconds(30)) }) { test async throws in
+        try await TestDatabase.with(configure: { ($0.maxConnections, $0.acquireTimeout) = (4, .seconds(30)) }) {
+            test async throws in
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<400 {
                     group.addTask {
                         if number % 7 == 0 {
-                            let task = Task { try await test.database.transaction(as: .none) { try await $0.query("SELECT pg_sleep(\(0.01))") } }
+                            let task = Task {
+                                try await test.database.transaction(as: .none) {
+                                    try await $0.query("SELECT pg_sleep(\(0.01))")
+                                }
+                            }
                             task.cancel()
                             _ = await task.result
                             return true
                         }
-                        return try await test.database.transaction(as: .none, readOnly: number % 2 == 0) { tx async throws in
+                        return try await test.database.transaction(as: .none, readOnly: number % 2 == 0) {
+                            tx async throws in
                             let one = try await tx.first("SELECT \(number)")?.get(0, as: Int.self)
                             if number % 5 == 0 { _ = try? await tx.savepoint { try await $0.query("SELECT 1 / 0") } }
                             let two = try await tx.first("SELECT \(-number)")?.get(0, as: Int.self)
@@ -115,7 +128,9 @@ struct PoolTests {
             run.cancel()
             try await run.value
             #expect(database.statistics.open == 0)
-            let error = await #expect(throws: DatabaseError.self) { try await database.transaction(as: .none) { try await $0.query("SELECT 1") } }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
+            }
             #expect(error?.kind == .connection(outcomeUnknown: false))
         }
     }

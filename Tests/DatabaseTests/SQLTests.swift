@@ -52,7 +52,9 @@ struct StatementCacheTests {
     @Test("The least recently used make room, and types tell statements apart")
     func eviction() {
         var cache = StatementCache(limit: 4)
-        func use(_ text: String, _ types: [SQLType] = []) -> Bool { cache.statement(.init(text: text, types: types)).isNew }
+        func use(_ text: String, _ types: [SQLType] = []) -> Bool {
+            cache.statement(.init(text: text, types: types)).isNew
+        }
         for text in ["a", "b", "c", "d"] { #expect(use(text)) }
         #expect(!use("a"))
         #expect(cache.trim().isEmpty)

@@ -159,18 +159,25 @@ struct TransactionTests {
         }
     }
 
-    @Test("Constraints name the field and no data", arguments: [
-        ("INSERT INTO tickets (tenant_id, id, subject, external_id) SELECT tenant_id, gen_random_uuid(), 'secret', external_id FROM tickets", DatabaseError.Kind.unique, "externalId"),
-        ("UPDATE tickets SET status = 'secret'", .check, "status"),
-        ("UPDATE tickets SET subject = NULL", .notNull, "subject"),
-        ("UPDATE tickets SET merged_into = gen_random_uuid()", .foreignKey, "mergedInto"),
-        ("UPDATE tickets SET subject = 'odd'", .check, "oddField"),
-        ("INSERT INTO tickets (tenant_id, id, subject) SELECT tenant_id, id, 'secret' FROM tickets", .unique, nil),
-    ] as [(String, DatabaseError.Kind, String?)])
+    @Test(
+        "Constraints name the field and no data",
+        arguments: [
+            (
+                "INSERT INTO tickets (tenant_id, id, subject, external_id) SELECT tenant_id, gen_random_uuid(), 'secret', external_id FROM tickets",
+                DatabaseError.Kind.unique, "externalId"
+            ),
+            ("UPDATE tickets SET status = 'secret'", .check, "status"),
+            ("UPDATE tickets SET subject = NULL", .notNull, "subject"),
+            ("UPDATE tickets SET merged_into = gen_random_uuid()", .foreignKey, "mergedInto"),
+            ("UPDATE tickets SET subject = 'odd'", .check, "oddField"),
+            ("INSERT INTO tickets (tenant_id, id, subject) SELECT tenant_id, id, 'secret' FROM tickets", .unique, nil),
+        ] as [(String, DatabaseError.Kind, String?)])
     func constraints(sql: String, kind: DatabaseError.Kind, field: String?) async throws {
         try await Tickets.with(configure: { $0.constraintFields = ["odd_name": "oddField"] }) { test async throws in
             try await test.database.transaction(as: .tenant(tenant)) { tx async throws in
-                try await tx.execute("INSERT INTO tickets (tenant_id, id, subject, external_id) VALUES (\(tenant), \(UUID.v7()), 'a', 'x')")
+                try await tx.execute(
+                    "INSERT INTO tickets (tenant_id, id, subject, external_id) VALUES (\(tenant), \(UUID.v7()), 'a', 'x')"
+                )
             }
             let error = try await #require(throws: DatabaseError.self) {
                 try await test.database.transaction(as: .tenant(tenant)) { $0.enqueue(SQL(unsafe: sql)) }
@@ -186,16 +193,22 @@ struct TransactionTests {
     func readOnly() async throws {
         try await with { test async throws in
             let error = await #expect(throws: DatabaseError.self) {
-                try await test.database.transaction(as: .tenant(tenant), readOnly: true) { try await $0.execute(Tickets.insert(tenant)) }
+                try await test.database.transaction(as: .tenant(tenant), readOnly: true) {
+                    try await $0.execute(Tickets.insert(tenant))
+                }
             }
             #expect(error?.sqlState == "25006")
             for number in 0..<200 {
-                let read = try await test.database.transaction(as: .none, readOnly: number % 3 != 0) { tx async throws in
+                let read = try await test.database.transaction(as: .none, readOnly: number % 3 != 0) {
+                    tx async throws in
                     try await tx.first("SELECT \(number)")?.get(0, as: Int.self)
                 }
                 #expect(read == number)
             }
-            #expect(try await test.superuser("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'") == [["0"]])
+            #expect(
+                try await test.superuser(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+                ) == [["0"]])
         }
     }
 
@@ -208,9 +221,12 @@ struct TransactionTests {
             }
             func count(retries: Int) async throws {
                 let attempts = Mutex(0)
-                try await test.database.transaction(as: .tenant(tenant), isolation: .repeatableRead, retries: retries) { tx async throws in
+                try await test.database.transaction(as: .tenant(tenant), isolation: .repeatableRead, retries: retries) {
+                    tx async throws in
                     let seen = try await tx.first("SELECT subject::integer FROM tickets")?.get(0, as: Int.self) ?? 0
-                    if attempts.withLock({ $0 += 1; return $0 }) == 1 {
+                    if attempts.withLock({
+                        $0 += 1; return $0
+                    }) == 1 {
                         try await test.database.transaction(as: .tenant(tenant)) { tx async throws in
                             try await tx.execute("UPDATE tickets SET subject = (subject::integer + 10)::text")
                         }
@@ -221,16 +237,20 @@ struct TransactionTests {
             let error = await #expect(throws: DatabaseError.self) { try await count(retries: 0) }
             #expect(error?.kind == .serialization && error?.isTransient == true)
             try await count(retries: 1)
-            let subject = try await test.database.transaction(as: .admin) { try await $0.first("SELECT subject FROM tickets")?.get(0, as: String.self) }
+            let subject = try await test.database.transaction(as: .admin) {
+                try await $0.first("SELECT subject FROM tickets")?.get(0, as: String.self)
+            }
             #expect(subject == "21")
         }
     }
 
     @Test("More statements than are kept prepared: old ones are deallocated on the server")
     func preparedStatements() async throws {
-        try await Tickets.with(configure: { ($0.maxConnections, $0.maxPreparedStatements) = (1, 8) }) { test async throws in
+        try await Tickets.with(configure: { ($0.maxConnections, $0.maxPreparedStatements) = (1, 8) }) {
+            test async throws in
             for number in 0..<50 {
-                let value = try await test.database.transaction(as: .none, readOnly: number % 2 == 0) { tx async throws in
+                let value = try await test.database.transaction(as: .none, readOnly: number % 2 == 0) {
+                    tx async throws in
                     try await tx.first(SQL(unsafe: "SELECT \(number)"))?.get(0, as: Int.self)
                 }
                 #expect(value == number)
@@ -252,7 +272,9 @@ struct TransactionTests {
                     return try await tx.first("SELECT * FROM leases")?.names
                 }
             }
-            try await test.database.transaction(as: .none) { try await $0.execute("INSERT INTO leases VALUES ('a', 'b')") }
+            try await test.database.transaction(as: .none) {
+                try await $0.execute("INSERT INTO leases VALUES ('a', 'b')")
+            }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 { group.addTask { _ = try await read() } }
                 try await group.waitForAll()
@@ -269,11 +291,16 @@ struct TransactionTests {
         try await with { test async throws in
             let start = ContinuousClock.now
             let error = await #expect(throws: DatabaseError.self) {
-                try await test.database.transaction(as: .none, timeout: .milliseconds(100)) { try await $0.query("SELECT pg_sleep(30)") }
+                try await test.database.transaction(as: .none, timeout: .milliseconds(100)) {
+                    try await $0.query("SELECT pg_sleep(30)")
+                }
             }
             #expect(error?.kind == .timeout && error?.isTransient == true)
             #expect(ContinuousClock.now - start < .seconds(5))
-            #expect(try await test.database.transaction(as: .none) { try await $0.first("SHOW statement_timeout")?.get(0, as: String.self) } == "10s")
+            #expect(
+                try await test.database.transaction(as: .none) {
+                    try await $0.first("SHOW statement_timeout")?.get(0, as: String.self)
+                } == "10s")
         }
     }
 
@@ -283,7 +310,8 @@ struct TransactionTests {
             let task = Task {
                 try await test.database.transaction(as: .none) { try await $0.query("SELECT pg_sleep(30)") }
             }
-            let sleepers = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"
+            let sleepers =
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"
             try await eventually("the statement runs") { try await test.superuser(sleepers) == [["1"]] }
             task.cancel()
             let result = await task.result

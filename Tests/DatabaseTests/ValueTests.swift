@@ -29,12 +29,18 @@ struct ValueTests {
                 try await roundTrip([0, 7, -7, .max, .min] as [Int], in: tx)
                 try await roundTrip([0, -0.0, 1.5, .pi, .infinity, .leastNonzeroMagnitude, 1e308] as [Double], in: tx)
                 try await roundTrip(["", "a", "é👩‍👩‍👧", "{\"a\"}", String(repeating: "x", count: 1 << 20)], in: tx)
-                try await roundTrip([UUID.v7(), UUID(), try #require(UUID(text: "00000000-0000-0000-0000-000000000000"))], in: tx)
-                try await roundTrip([.now, Timestamp(microseconds: 0), Timestamp(microseconds: -1), .min, .max], in: tx)
-                try await roundTrip(["0001-01-01", "1969-12-31", "2000-02-29", "9999-12-31"].compactMap(CalendarDate.init), in: tx)
-                try await roundTrip([.null, .bool(true), .string("\"\\\u{1}"), .array([]), ["a": ["b": [1, 2.5, .null]]]] as [JSON], in: tx)
+                try await roundTrip(
+                    [UUID.v7(), UUID(), try #require(UUID(text: "00000000-0000-0000-0000-000000000000"))], in: tx)
+                try await roundTrip(
+                    [.now, Timestamp(microseconds: 0), Timestamp(microseconds: -1), .min, .max], in: tx)
+                try await roundTrip(
+                    ["0001-01-01", "1969-12-31", "2000-02-29", "9999-12-31"].compactMap(CalendarDate.init), in: tx)
+                try await roundTrip(
+                    [.null, .bool(true), .string("\"\\\u{1}"), .array([]), ["a": ["b": [1, 2.5, .null]]]] as [JSON],
+                    in: tx)
                 try await roundTrip([Color.red, .darkGreen], in: tx)
-                let none = try #require(try await tx.first("SELECT \(String?.none), \([Int64]()), \(SQLValue.null)::text"))
+                let none = try #require(
+                    try await tx.first("SELECT \(String?.none), \([Int64]()), \(SQLValue.null)::text"))
                 #expect(try none.get(0, as: String?.self) == nil)
                 #expect(try none.get(1, as: [Int64].self) == [])
                 #expect(none.isNull(2))
@@ -52,7 +58,8 @@ struct ValueTests {
                 let json = JSON.object(JSONObject(Set(texts).map { ($0, JSON.string($0)) }))
                 let row = try await test.database.transaction(as: .none) { tx async throws in
                     try #require(
-                        try await tx.first("SELECT \(texts) AS texts, \(texts[0]) AS text, \(bytes) AS bytes, \(json) AS json"))
+                        try await tx.first(
+                            "SELECT \(texts) AS texts, \(texts[0]) AS text, \(bytes) AS bytes, \(json) AS json"))
                 }
                 let (a, b, c, d) = try row.decode(([String], String, [UInt8], JSON).self)
                 #expect(a == texts && b == texts[0] && c == bytes && d == json, "seed \(seed)")
@@ -99,9 +106,13 @@ struct ValueTests {
     func numerics(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         let digits = (0..<200).map { _ in
-            let whole = (0..<Int.random(in: 1...30, using: &random)).map { _ in "0123456789".randomElement(using: &random)! }
-            let fraction = (0..<Int.random(in: 0...20, using: &random)).map { _ in "0009".randomElement(using: &random)! }
-            return (Bool.random(using: &random) ? "-" : "") + String(whole) + (fraction.isEmpty ? "" : "." + String(fraction))
+            let whole = (0..<Int.random(in: 1...30, using: &random)).map { _ in
+                "0123456789".randomElement(using: &random)!
+            }
+            let fraction = (0..<Int.random(in: 0...20, using: &random)).map { _ in "0009".randomElement(using: &random)!
+            }
+            return (Bool.random(using: &random) ? "-" : "") + String(whole)
+                + (fraction.isEmpty ? "" : "." + String(fraction))
         }
         try await Tickets.with { test async throws in
             try await test.database.transaction(as: .none, readOnly: true) { tx async throws in
@@ -123,7 +134,9 @@ struct ValueTests {
                 #expect(error?.kind == .invalidText)
                 #expect(try await tx.first("SELECT 1")?.get(0) == 1)
             }
-            for sql: SQL in ["SELECT \(JSON.string("a\u{0}"))", "SELECT 'nonsense'::uuid", "SELECT \("2024-13-45")::date"] {
+            for sql: SQL in [
+                "SELECT \(JSON.string("a\u{0}"))", "SELECT 'nonsense'::uuid", "SELECT \("2024-13-45")::date",
+            ] {
                 let error = await #expect(throws: DatabaseError.self) {
                     try await test.database.transaction(as: .none) { try await $0.query(sql) }
                 }
@@ -136,9 +149,12 @@ struct ValueTests {
     func mismatches() async throws {
         try await Tickets.with { test async throws in
             try await test.database.transaction(as: .none, readOnly: true) { tx async throws in
-                let row = try #require(try await tx.first("SELECT 'x' AS word, 3000000000 AS big, NULL AS nothing, '(1,2)'::point AS p"))
+                let row = try #require(
+                    try await tx.first("SELECT 'x' AS word, 3000000000 AS big, NULL AS nothing, '(1,2)'::point AS p"))
                 func fault(_ read: () throws -> Void) -> String? {
-                    do { try read() } catch let error as DatabaseError where error.kind == .decoding { return error.serverMessage } catch {}
+                    do { try read() } catch let error as DatabaseError where error.kind == .decoding {
+                        return error.serverMessage
+                    } catch {}
                     return nil
                 }
                 #expect(fault { _ = try row.get("word", as: Int.self) }?.contains("word") == true)

@@ -14,7 +14,9 @@ struct AccessTokenTests {
     private let organization = UUID.v7()
     private let session = UUID.v7()
 
-    private func makeTokens(issuer: String = "https://help.example.com") async throws -> (AccessTokens, EdDSA.PrivateKey) {
+    private func makeTokens(issuer: String = "https://help.example.com") async throws -> (
+        AccessTokens, EdDSA.PrivateKey
+    ) {
         let key = try EdDSA.PrivateKey()
         let ring = try await KeyRing(
             signing: key, kid: "k1", believed: [.init(kid: "k1", publicKey: Array(key.publicKey.rawRepresentation))])
@@ -36,7 +38,8 @@ struct AccessTokenTests {
         let seconds = Self.now.milliseconds / 1000
         var claims: JSON = [
             "iss": "https://help.example.com", "aud": "deskwire-api", "sub": .uuid(user), "iat": .int(seconds),
-            "exp": .int(seconds + 900), "jti": "j", "org": .uuid(organization), "sid": .uuid(session), "roles": ["agent"],
+            "exp": .int(seconds + 900), "jti": "j", "org": .uuid(organization), "sid": .uuid(session),
+            "roles": ["agent"],
             "permissions": ["*"], "name": "x",
         ]
         for (key, value) in changes { claims[key] = value }
@@ -67,8 +70,10 @@ struct AccessTokenTests {
         let (tokens, key) = try await makeTokens()
         let publicKey = Array(key.publicKey.rawRepresentation)
         let refused: [(JSON, TokenRefusal)] = [
-            (["alg": "none", "typ": "at+jwt", "kid": "k1"], .algorithm), (["alg": "None", "typ": "at+jwt", "kid": "k1"], .algorithm),
-            (["alg": "HS256", "typ": "at+jwt", "kid": "k1"], .algorithm), (["alg": "RS256", "typ": "at+jwt", "kid": "k1"], .algorithm),
+            (["alg": "none", "typ": "at+jwt", "kid": "k1"], .algorithm),
+            (["alg": "None", "typ": "at+jwt", "kid": "k1"], .algorithm),
+            (["alg": "HS256", "typ": "at+jwt", "kid": "k1"], .algorithm),
+            (["alg": "RS256", "typ": "at+jwt", "kid": "k1"], .algorithm),
             (["typ": "at+jwt", "kid": "k1"], .algorithm), (["alg": "EdDSA", "typ": "at+jwt", "kid": "k2"], .key),
             (["alg": "EdDSA", "typ": "at+jwt"], .key), (["alg": "EdDSA", "typ": "JWT", "kid": "k1"], .malformed),
             (["alg": "EdDSA", "typ": "at+jwt", "kid": "k1", "crit": ["b64"]], .malformed),
@@ -81,7 +86,8 @@ struct AccessTokenTests {
             }
         }
         // An HMAC with the public key as its secret: the classic confusion.
-        let input = Base64URL.encode(JSON.object(["alg": "HS256", "typ": "at+jwt", "kid": "k1"]).serialized()) + "."
+        let input =
+            Base64URL.encode(JSON.object(["alg": "HS256", "typ": "at+jwt", "kid": "k1"]).serialized()) + "."
             + Base64URL.encode(claims().serialized())
         let mac = HMAC<SHA256>.authenticationCode(for: Array(input.utf8), using: SymmetricKey(data: publicKey))
         await #expect(throws: TokenRefusal.algorithm) {
@@ -127,7 +133,9 @@ struct AccessTokenTests {
         let (tokens, old) = try await makeTokens()
         let token = try await issue(tokens)
         let new = try EdDSA.PrivateKey()
-        let keys = [("k2", new), ("k1", old)].map { KeyRing.Key(kid: $0.0, publicKey: Array($0.1.publicKey.rawRepresentation)) }
+        let keys = [("k2", new), ("k1", old)].map {
+            KeyRing.Key(kid: $0.0, publicKey: Array($0.1.publicKey.rawRepresentation))
+        }
         tokens.keys = try await KeyRing(signing: new, kid: "k2", believed: keys)
         _ = try await tokens.verify(token, now: Self.now)
         let fresh = try await issue(tokens)

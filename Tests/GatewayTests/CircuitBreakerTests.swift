@@ -187,17 +187,24 @@ struct UpstreamTests {
         #expect(refusal.retryAfter <= .milliseconds(500))
     }
 
-    @Test("reads the list of services", arguments: [
-        ("tickets=http://a:1", ["tickets": ["http://a:1"]]),
-        ("tickets=http://a:1/|http://b:2 , routing=http://c:3", ["tickets": ["http://a:1", "http://b:2"], "routing": ["http://c:3"]]),
-        ("", [:]),
-    ])
+    @Test(
+        "reads the list of services",
+        arguments: [
+            ("tickets=http://a:1", ["tickets": ["http://a:1"]]),
+            (
+                "tickets=http://a:1/|http://b:2 , routing=http://c:3",
+                ["tickets": ["http://a:1", "http://b:2"], "routing": ["http://c:3"]]
+            ),
+            ("", [:]),
+        ])
     func parse(text: String, expected: [String: [String]]) throws {
         let parsed = try Upstream.parse(text).get()
         #expect(Dictionary(uniqueKeysWithValues: parsed.map { ($0.name, $0.origins) }) == expected)
     }
 
-    @Test("says what is wrong with the list", arguments: ["tickets", "tickets=", "=http://a", "a=ftp://x", "a=http://x,a=http://y"])
+    @Test(
+        "says what is wrong with the list",
+        arguments: ["tickets", "tickets=", "=http://a", "a=ftp://x", "a=http://x,a=http://y"])
     func malformed(text: String) {
         guard case .failure = Upstream.parse(text) else {
             Issue.record("accepted \(text)")

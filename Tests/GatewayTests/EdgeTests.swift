@@ -30,7 +30,8 @@ struct EdgeTests {
                 .POST, gateway.tenantPath + "/echo?status=open&x=%C3%A4", key: gateway.tenantKey,
                 headers: [
                     ("x-deskwire-context", "forged"), ("x-user", "root"), ("x-forwarded-for", "1.2.3.4"),
-                    ("x-request-id", "my-request-1"), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                    ("x-request-id", "my-request-1"),
+                    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
                     ("connection", "x-hop"), ("x-hop", "1"), ("accept-language", "de"), ("idempotency-key", "k1"),
                 ], body: .bytes(ByteBuffer(string: #"{"a":1}"#)))
             #expect(answer.status == 200)
@@ -48,7 +49,9 @@ struct EdgeTests {
             #expect(headers["accept-language"]?.stringValue == "de")
             #expect(headers["idempotency-key"]?.stringValue == "k1")
             #expect(headers["traceparent"] != nil)
-            #expect((headers["x-request-timeout-ms"]?.stringValue).flatMap { Int($0) }.map { (1...30_000).contains($0) } == true)
+            #expect(
+                (headers["x-request-timeout-ms"]?.stringValue).flatMap { Int($0) }.map { (1...30_000).contains($0) }
+                    == true)
             #expect(answer.header("x-request-id") == "my-request-1")
             #expect(answer.header("x-content-type-options") == "nosniff")
             #expect(answer.header("ratelimit-policy")?.hasPrefix("\"key\";q=60000;w=60, \"organization\";q=") == true)
@@ -197,7 +200,8 @@ struct EdgeTests {
 
     @Test("a service that has not told its routes yet is a 503, not a 404; its routes stay known while it is away")
     func missingService() async throws {
-        try await GatewayUnderTest.with(services: "demo=http://127.0.0.1:1", settings: [:], waitsForRoutes: false) { gateway in
+        try await GatewayUnderTest.with(services: "demo=http://127.0.0.1:1", settings: [:], waitsForRoutes: false) {
+            gateway in
             let early = try await gateway.send(.GET, gateway.tenantPath + "/echo", key: gateway.tenantKey)
             #expect(early.status == 503)
             #expect(early.header("retry-after") == "1")
@@ -237,13 +241,16 @@ struct EdgeTests {
         try await withService { gateway, service in
             let host = "Host: 127.0.0.1\r\n"
             for bad in [
-                "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\n\(host)Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                "GET / HTTP/1.1\r\n\(host)Bad\u{1}Name: x\r\n\r\n", "POST / HTTP/1.1\r\n\(host)Content-Length: -1\r\n\r\n",
+                "GARBAGE\r\n\r\n",
+                "GET / HTTP/1.1\r\n\(host)Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "GET / HTTP/1.1\r\n\(host)Bad\u{1}Name: x\r\n\r\n",
+                "POST / HTTP/1.1\r\n\(host)Content-Length: -1\r\n\r\n",
             ] {
                 let answer = try await gateway.raw(bad)
                 #expect(answer.hasPrefix("HTTP/1.1 400"), "\(bad.prefix(30)): \(answer.prefix(40))")
             }
-            let invalid = try await gateway.raw("GET /v1/open HTTP/1.1\r\n\(host)X-A: caf\u{FFFD}\r\nConnection: close\r\n\r\n")
+            let invalid = try await gateway.raw(
+                "GET /v1/open HTTP/1.1\r\n\(host)X-A: caf\u{FFFD}\r\nConnection: close\r\n\r\n")
             #expect(invalid.hasPrefix("HTTP/1.1 400"))
             #expect(service.seen.isEmpty)
             #expect(try await gateway.send(.GET, "/v1/open", key: nil).status == 200)

@@ -59,7 +59,9 @@ struct EventTests {
                         func field(_ name: String) -> String? {
                             frame.first { $0.hasPrefix(name + ": ") }.map { String($0.dropFirst(name.count + 2)) }
                         }
-                        guard let data = field("data"), let id = field("id"), let event = field("event") else { continue }
+                        guard let data = field("data"), let id = field("id"), let event = field("event") else {
+                            continue
+                        }
                         events.append((id, event, (try? JSON.parse(data)) ?? .null))
                         if events.count >= count { return events }
                     }
@@ -107,17 +109,23 @@ struct EventTests {
             let cursor = try #require(middle["cursor"]?.stringValue)
             for since in [eventId, cursor] {
                 let rest = try await gateway.send(
-                    .GET, gateway.tenantPath + "/events?types=user.logged_in&limit=200&since=\(since)", key: gateway.tenantKey)
+                    .GET, gateway.tenantPath + "/events?types=user.logged_in&limit=200&since=\(since)",
+                    key: gateway.tenantKey)
                 #expect(rest.json["data"]?.arrayValue == Array(rows[11...]))
             }
             let early = try await gateway.send(
-                .GET, gateway.tenantPath + "/events?since=2020-01-01T00:00:00Z&types=user.*,organization.*", key: gateway.tenantKey)
-            #expect(early.json.value(at: "/data/0/event")?.stringValue == "organization.created")
+                .GET, gateway.tenantPath + "/events?since=2020-01-01T00:00:00Z&types=user.*,organization.*",
+                key: gateway.tenantKey)
+            // There is an order within an aggregate, not between two of them.
+            let names = (early.json["data"]?.arrayValue ?? []).compactMap { $0["event"]?.stringValue }
+            #expect(names.contains("organization.created"))
             let late = try await gateway.send(
                 .GET, gateway.tenantPath + "/events?since=2099-01-01T00:00:00Z", key: gateway.tenantKey)
             #expect(late.json["data"]?.arrayValue == [])
             for bad in ["since=nonsense", "since=\(UUID.v7().text)", "types=..", "limit=0", "limit=201", "x=1"] {
-                #expect(try await gateway.send(.GET, gateway.tenantPath + "/events?" + bad, key: gateway.tenantKey).status == 400, "\(bad)")
+                #expect(
+                    try await gateway.send(.GET, gateway.tenantPath + "/events?" + bad, key: gateway.tenantKey).status
+                        == 400, "\(bad)")
             }
             #expect(middle.value(at: "/payload/simulated") == true)
             #expect(middle["routingKey"]?.stringValue == "support.user.logged_in")
@@ -156,7 +164,8 @@ struct EventTests {
         }
     }
 
-    @Test("under load nothing is missing on a stream and nothing comes twice, also for a client that keeps breaking off")
+    @Test(
+        "under load nothing is missing on a stream and nothing comes twice, also for a client that keeps breaking off")
     func streamUnderLoad() async throws {
         try await GatewayUnderTest.with { gateway in
             let path = gateway.tenantPath + "/events/stream?types=user.logged_in&since=2020-01-01T00:00:00Z"
@@ -192,7 +201,8 @@ struct EventTests {
             let stream = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
             #expect(stream.status == .ok)
             #expect(stream.headers.first(name: "content-type") == "text/event-stream")
-            let revoked = try await gateway.send(.POST, gateway.tenantPath + "/api_keys/\(id)/revoke", key: gateway.tenantKey)
+            let revoked = try await gateway.send(
+                .POST, gateway.tenantPath + "/api_keys/\(id)/revoke", key: gateway.tenantKey)
             #expect(revoked.status == 200)
             let ended = Task { for try await _ in stream.body {} }
             try await ended.value
@@ -218,7 +228,8 @@ struct EventTests {
     func internalNotes() throws {
         func event(_ visibility: String) -> FeedEvent {
             FeedEvent(
-                tenantId: .v7(), eventId: .v7(), name: "ticket_message.added", schemaRef: "", aggregate: .init(type: "ticket", id: .v7()),
+                tenantId: .v7(), eventId: .v7(), name: "ticket_message.added", schemaRef: "",
+                aggregate: .init(type: "ticket", id: .v7()),
                 sequence: 1, occurredAt: .now, source: nil, traceparent: nil,
                 payload: JSON.object(["visibility": .string(visibility)]).serialized())
         }
@@ -280,14 +291,17 @@ struct EventTests {
                 let messages = try await client.browse("wanted", limit: 100)
                 let history = try await gateway.send(
                     .GET, gateway.tenantPath + "/events?types=user.logged_in&limit=200", key: gateway.tenantKey)
-                let kept = history.json["data"]?.arrayValue?.compactMap { $0.value(at: "/payload/eventId")?.stringValue }
-                #expect(messages.map { $0.message.messageId } == kept)
+                let kept = history.json["data"]?.arrayValue?.compactMap {
+                    $0.value(at: "/payload/eventId")?.stringValue
+                }
+                #expect(messages.compactMap(\.message.messageId) == kept)
                 #expect(try await client.queueStatus("bystander")?.messageCount == 0)
                 let nowhere = try await gateway.send(
                     .POST, "/v1/admin/events/replay", key: gateway.adminKey,
                     json: ["since": "2020-01-01T00:00:00Z", "queue": "no such queue"])
                 #expect(nowhere.status == 409)
-                let forbidden = try await gateway.send(.POST, "/v1/admin/events/replay", key: gateway.tenantKey, json: body)
+                let forbidden = try await gateway.send(
+                    .POST, "/v1/admin/events/replay", key: gateway.tenantKey, json: body)
                 #expect(forbidden.status == 403)
             }
         }
@@ -336,7 +350,7 @@ struct EventTests {
             let created = try #require(entries.first { $0["event"]?.stringValue == "ticket.created" })
             #expect(created["schema"]?.stringValue == "payload.TicketCreated.v1")
             #expect(created["owner"]?.stringValue == "tickets")
-            #expect(created["category"]?.stringValue == "Tickets")
+            #expect(created["category"]?.stringValue == "Core")
             #expect(created["alias"]?.stringValue == "TICKET_CREATED")
             #expect(created["jsonSchema"]?["properties"]?["ticketId"] != nil)
             #expect(Set(entries.compactMap { $0["status"]?.stringValue }) == ["emitted", "catalog_only"])

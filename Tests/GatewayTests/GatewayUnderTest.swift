@@ -63,7 +63,7 @@ struct GatewayUnderTest: Sendable {
             GatewayService.self, settings: resolved, metrics: MetricsRegistry(), sink: LogSink(service: "gateway")
         ) { () throws(SettingFaults) in try Settings(GatewayService.allSettings, environment: read) }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await process.run(handlingSignals: false) }
+            group.addTask { try await process.run(ownsProcess: false) }
             group.addTask {
                 let probe = GatewayUnderTest(
                     port: port, database: database, broker: broker, tenantId: UUID.v7(), tenantKey: "", adminKey: "")

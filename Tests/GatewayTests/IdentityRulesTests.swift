@@ -35,20 +35,24 @@ struct IdentityRulesTests {
         #expect(!agent.covers(["users.write"]))
     }
 
-    @Test("weak passwords", arguments: [
-        ("short", PasswordRules.Fault.tooShort), ("elevenchars", .tooShort), ("aaaaaaaaaaaaaa", .repetitive),
-        ("abcabcabcabcabc", .repetitive), ("password1234", .breached), ("P@ssw0rd!!!!2026", .breached),
-        ("Qwertyuiop123456", .breached), ("Welcome-2026-!!!", .breached), ("passwordpassword", .breached),
-        ("correct horse battery staple", .breached), ("my-jane.miller-pass", .containsEmail),
-        ("supercompanyname-42x", .containsEmail), ("twelve\u{0}chars-long", .controlCharacter),
-        (String(repeating: "ab1-", count: 80) + "x", .tooLong),
-    ])
+    @Test(
+        "weak passwords",
+        arguments: [
+            ("short", PasswordRules.Fault.tooShort), ("elevenchars", .tooShort), ("aaaaaaaaaaaaaa", .repetitive),
+            ("abcabcabcabcabc", .repetitive), ("password1234", .breached), ("P@ssw0rd!!!!2026", .breached),
+            ("Qwertyuiop123456", .breached), ("Welcome-2026-!!!", .breached), ("passwordpassword", .breached),
+            ("correct horse battery staple", .breached), ("my-jane.miller-pass", .containsEmail),
+            ("supercompanyname-42x", .containsEmail), ("twelve\u{0}chars-long", .controlCharacter),
+            (String(repeating: "ab1-", count: 80) + "x", .tooLong),
+        ])
     func weak(password: String, fault: PasswordRules.Fault) {
         let faults = PasswordRules.faults(in: password, email: "jane.miller@companyname.example.com")
         #expect(faults.contains(fault), "\(faults)")
     }
 
-    @Test("good passwords", arguments: ["violet-Harbor-93-lamp", "ÄpfelUndBirnen!77", "x8#Kq2$vLm9@", "fourteen tall poplars"])
+    @Test(
+        "good passwords",
+        arguments: ["violet-Harbor-93-lamp", "ÄpfelUndBirnen!77", "x8#Kq2$vLm9@", "fourteen tall poplars"])
     func good(password: String) {
         #expect(PasswordRules.faults(in: password, email: "jane.miller@companyname.example.com") == [])
     }
@@ -61,7 +65,10 @@ struct IdentityRulesTests {
         #expect(ApiKeySecret(one.text) == one)
         #expect(one.hashText.count == 64)
         #expect(!one.hint.contains(one.text.dropFirst(12).dropLast(4)))
-        for garbage in ["", "dw_live_", "dw_live_short", "dw_test_" + one.text.dropFirst(8), one.text + "!", one.text + String(repeating: "a", count: 200)] {
+        for garbage in [
+            "", "dw_live_", "dw_live_short", "dw_test_" + one.text.dropFirst(8), one.text + "!",
+            one.text + String(repeating: "a", count: 200),
+        ] {
             #expect(ApiKeySecret(garbage) == nil)
         }
     }

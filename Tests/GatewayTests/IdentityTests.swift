@@ -51,14 +51,18 @@ struct IdentityTests {
                 json: ["email": "x", "displayName": "", "roles": ["platform_admin", "king"], "nonsense": 1])
             #expect(bad.status == 422)
 
-            for (password, code) in [("short", "too_short"), ("jane-miller-2026!", "contains_email"), ("password1234", "breached")] {
+            for (password, code) in [
+                ("short", "too_short"), ("jane-miller-2026!", "contains_email"), ("password1234", "breached"),
+            ] {
                 let weak = try await gateway.send(
-                    .POST, path + "/users/\(id)/password", key: gateway.tenantKey, json: ["password": .string(password)])
+                    .POST, path + "/users/\(id)/password", key: gateway.tenantKey, json: ["password": .string(password)]
+                )
                 #expect(weak.status == 422)
                 #expect(weak.text.contains(code))
             }
             let set = try await gateway.send(
-                .POST, path + "/users/\(id)/password", key: gateway.tenantKey, json: ["password": .string(goodPassword)])
+                .POST, path + "/users/\(id)/password", key: gateway.tenantKey, json: ["password": .string(goodPassword)]
+            )
             #expect(set.status == 204, "\(set.text)")
 
             let wrong = try await gateway.logIn("jane.miller@example.com", password: goodPassword + "x")
@@ -74,7 +78,8 @@ struct IdentityTests {
             #expect(me.json["userId"]?.stringValue == id)
             #expect(try await gateway.send(.GET, path + "/users", key: token).status == 200)
             // An agent reads users and changes none.
-            let forbidden = try await gateway.send(.PATCH, path + "/users/\(id)", key: token, json: ["displayName": "X"])
+            let forbidden = try await gateway.send(
+                .PATCH, path + "/users/\(id)", key: token, json: ["displayName": "X"])
             #expect(forbidden.status == 403)
             #expect(forbidden.json["permission"]?.stringValue == "users.write")
 
@@ -82,13 +87,16 @@ struct IdentityTests {
             let promoted = try await gateway.send(
                 .PATCH, path + "/users/\(id)", key: gateway.tenantKey, json: ["roles": ["tenant_admin"]])
             #expect(promoted.status == 200)
-            #expect(try await gateway.send(.PATCH, path + "/users/\(id)", key: token, json: ["displayName": "Jane"]).status == 200)
+            #expect(
+                try await gateway.send(.PATCH, path + "/users/\(id)", key: token, json: ["displayName": "Jane"]).status
+                    == 200)
 
             let off = try await gateway.send(.POST, path + "/users/\(id)/deactivate", key: gateway.tenantKey)
             #expect(off.status == 200, "\(off.text)")
             #expect(off.json["status"]?.stringValue == "deactivated")
             #expect(try await gateway.send(.GET, "/v1/me", key: token).status == 401)
-            let dead = try await gateway.send(.POST, "/v1/sessions/refresh", key: nil, json: ["refreshToken": .string(refresh)])
+            let dead = try await gateway.send(
+                .POST, "/v1/sessions/refresh", key: nil, json: ["refreshToken": .string(refresh)])
             #expect(dead.status == 401)
             #expect(try await gateway.logIn("jane.miller@example.com", password: goodPassword).status == 401)
             #expect(try await gateway.send(.POST, path + "/users/\(id)/activate", key: gateway.tenantKey).status == 200)
@@ -134,7 +142,8 @@ struct IdentityTests {
             let statuses = try await withThrowingTaskGroup(of: UInt.self) { group in
                 for _ in 0..<4 {
                     group.addTask {
-                        try await gateway.send(.POST, "/v1/sessions/refresh", key: nil, json: ["refreshToken": token]).status
+                        try await gateway.send(.POST, "/v1/sessions/refresh", key: nil, json: ["refreshToken": token])
+                            .status
                     }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }.sorted()
@@ -245,7 +254,8 @@ struct IdentityTests {
             #expect(try await create(["name": "Other", "timezone": "Mars/Olympus"]).status == 422)
             #expect(try await create(["name": "Other", "corsOrigins": ["javascript:alert(1)"]]).status == 422)
             #expect(
-                try await gateway.send(.POST, "/v1/admin/organizations", key: gateway.tenantKey, json: ["name": "x"]).status
+                try await gateway.send(.POST, "/v1/admin/organizations", key: gateway.tenantKey, json: ["name": "x"])
+                    .status
                     == 403)
             let cycle = try await gateway.send(
                 .PATCH, "/v1/admin/organizations/\(parentId.stringValue ?? "")", key: gateway.adminKey,
@@ -277,7 +287,8 @@ struct IdentityTests {
         try await GatewayUnderTest.with { gateway in
             var statuses: [UInt] = []
             for attempt in 0..<12 {
-                statuses.append(try await gateway.logIn("agent@example.com", password: "wrong password \(attempt)").status)
+                statuses.append(
+                    try await gateway.logIn("agent@example.com", password: "wrong password \(attempt)").status)
             }
             #expect(statuses.filter { $0 == 401 }.count == LoginLimits.perAccount.requests)
             #expect(statuses.suffix(2).allSatisfy { $0 == 429 })
@@ -304,7 +315,8 @@ struct IdentityTests {
                         var allowed = 0
                         var last: GatewayUnderTest.Answer?
                         for attempt in 0..<40 {
-                            let answer = try await (attempt.isMultiple(of: 2) ? gateway : other).send(.GET, "/v1/me", key: key)
+                            let answer = try await (attempt.isMultiple(of: 2) ? gateway : other).send(
+                                .GET, "/v1/me", key: key)
                             allowed += answer.status == 200 ? 1 : 0
                             last = answer
                         }

@@ -4,26 +4,34 @@ import Testing
 
 @Suite("Request hygiene")
 struct RequestHygieneTests {
-    @Test("accepts", arguments: [
-        "/", "/v1/tenants", "/v1/tenants/018f/tickets?status=open&createdAt[gte]=2026-01-01", "/a/b?", "/a/%C3%A4?q=%F0%9F%98%80",
-        "/.well-known/jwks.json", "/a/b.c", "/a/...", "/a?x=%2F..%2F",
-    ])
+    @Test(
+        "accepts",
+        arguments: [
+            "/", "/v1/tenants", "/v1/tenants/018f/tickets?status=open&createdAt[gte]=2026-01-01", "/a/b?",
+            "/a/%C3%A4?q=%F0%9F%98%80",
+            "/.well-known/jwks.json", "/a/b.c", "/a/...", "/a?x=%2F..%2F",
+        ])
     func accepts(target: String) throws {
         _ = try RequestHygiene.check(target: target)
     }
 
-    @Test("refuses", arguments: [
-        ("v1/tenants", 400, "malformed_path"), ("http://host/v1", 400, "malformed_path"), ("*", 400, "malformed_path"),
-        ("/a//b", 400, "malformed_path"), ("/a/", 400, "malformed_path"), ("//", 400, "malformed_path"),
-        ("/a/../b", 400, "malformed_path"), ("/a/.", 400, "malformed_path"), ("/a/%2e%2E/b", 400, "malformed_path"),
-        ("/a%2Fb", 400, "malformed_path"), ("/a%5cb", 400, "malformed_path"), ("/a%", 400, "malformed_path"),
-        ("/a%4", 400, "malformed_path"), ("/a%zz", 400, "malformed_path"), ("/ä", 400, "malformed_path"),
-        ("/a%00", 400, "control_character"), ("/a?b=%00", 400, "control_character"), ("/a?b=%0A", 400, "control_character"),
-        ("/a%7F", 400, "control_character"), ("/a%FF", 400, "invalid_utf8"), ("/a?b=%C3", 400, "invalid_utf8"),
-        ("/a?b=%C0%AF", 400, "invalid_utf8"), ("/a?b=%ED%A0%80", 400, "invalid_utf8"), ("/a?b=ö", 400, "malformed_query"),
-        ("/a?b=%F4%90%80%80", 400, "invalid_utf8"),
-        ("/" + String(repeating: "a", count: 8 * 1024), 414, "target_too_long"),
-    ])
+    @Test(
+        "refuses",
+        arguments: [
+            ("v1/tenants", 400, "malformed_path"), ("http://host/v1", 400, "malformed_path"),
+            ("*", 400, "malformed_path"),
+            ("/a//b", 400, "malformed_path"), ("/a/", 400, "malformed_path"), ("//", 400, "malformed_path"),
+            ("/a/../b", 400, "malformed_path"), ("/a/.", 400, "malformed_path"), ("/a/%2e%2E/b", 400, "malformed_path"),
+            ("/a%2Fb", 400, "malformed_path"), ("/a%5cb", 400, "malformed_path"), ("/a%", 400, "malformed_path"),
+            ("/a%4", 400, "malformed_path"), ("/a%zz", 400, "malformed_path"), ("/ä", 400, "malformed_path"),
+            ("/a%00", 400, "control_character"), ("/a?b=%00", 400, "control_character"),
+            ("/a?b=%0A", 400, "control_character"),
+            ("/a%7F", 400, "control_character"), ("/a%FF", 400, "invalid_utf8"), ("/a?b=%C3", 400, "invalid_utf8"),
+            ("/a?b=%C0%AF", 400, "invalid_utf8"), ("/a?b=%ED%A0%80", 400, "invalid_utf8"),
+            ("/a?b=ö", 400, "malformed_query"),
+            ("/a?b=%F4%90%80%80", 400, "invalid_utf8"),
+            ("/" + String(repeating: "a", count: 8 * 1024), 414, "target_too_long"),
+        ])
     func refuses(target: String, status: Int, code: String) {
         do {
             _ = try RequestHygiene.check(target: target)
@@ -64,9 +72,13 @@ struct RequestHygieneTests {
     func utf8() {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<20_000 {
-            let interesting: [UInt8] = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF]
+            let interesting: [UInt8] = [
+                0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xED, 0xEF, 0xF0, 0xF4,
+                0xF5, 0xFF,
+            ]
             let bytes = (0..<Int.random(in: 1...5, using: &generator)).map { _ in
-                Bool.random(using: &generator) ? interesting.randomElement(using: &generator)! : UInt8.random(in: 0...255, using: &generator)
+                Bool.random(using: &generator)
+                    ? interesting.randomElement(using: &generator)! : UInt8.random(in: 0...255, using: &generator)
             }
             var check = UTF8Check()
             let accepted = bytes.allSatisfy { check.feed($0) } && check.isComplete
@@ -74,10 +86,12 @@ struct RequestHygieneTests {
         }
     }
 
-    @Test("request ids", arguments: [
-        ("abcdefgh", true), ("018f-_.A9", true), ("short", false), ("with space1", false), ("ünïcode12", false),
-        (String(repeating: "a", count: 129), false),
-    ])
+    @Test(
+        "request ids",
+        arguments: [
+            ("abcdefgh", true), ("018f-_.A9", true), ("short", false), ("with space1", false), ("ünïcode12", false),
+            (String(repeating: "a", count: 129), false),
+        ])
     func requestIds(id: String, usable: Bool) {
         #expect(RequestHygiene.isUsable(requestId: id) == usable)
     }

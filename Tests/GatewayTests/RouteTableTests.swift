@@ -22,14 +22,16 @@ struct RouteTableTests {
         ])
     }
 
-    @Test("finds the route and the tenant", arguments: [
-        ("GET", "/v1/tenants/t1/tickets", "/v1/tenants/{tenantId}/tickets", "t1"),
-        ("GET", "/v1/tenants/t1/tickets/42", "/v1/tenants/{tenantId}/tickets/{ticketId}", "t1"),
-        ("GET", "/v1/tenants/t1/tickets/export", "/v1/tenants/{tenantId}/tickets/export", "t1"),
-        ("POST", "/v1/tenants/t1/tickets/export/status", "/v1/tenants/{tenantId}/tickets/{ticketId}/status", "t1"),
-        ("HEAD", "/v1/tenants/t1/tickets", "/v1/tenants/{tenantId}/tickets", "t1"),
-        ("GET", "/v1/admin/tickets/42", "/v1/admin/tickets/{ticketId}", ""),
-    ])
+    @Test(
+        "finds the route and the tenant",
+        arguments: [
+            ("GET", "/v1/tenants/t1/tickets", "/v1/tenants/{tenantId}/tickets", "t1"),
+            ("GET", "/v1/tenants/t1/tickets/42", "/v1/tenants/{tenantId}/tickets/{ticketId}", "t1"),
+            ("GET", "/v1/tenants/t1/tickets/export", "/v1/tenants/{tenantId}/tickets/export", "t1"),
+            ("POST", "/v1/tenants/t1/tickets/export/status", "/v1/tenants/{tenantId}/tickets/{ticketId}/status", "t1"),
+            ("HEAD", "/v1/tenants/t1/tickets", "/v1/tenants/{tenantId}/tickets", "t1"),
+            ("GET", "/v1/admin/tickets/42", "/v1/admin/tickets/{ticketId}", ""),
+        ])
     func match(method: String, path: String, template: String, tenant: String) {
         guard case .route(let found, let foundTenant) = table.match(method: method, path: path) else {
             Issue.record("nothing at \(path)")
@@ -47,7 +49,9 @@ struct RouteTableTests {
         #expect(table.allowedMethods(path: "/v1/nothing") == nil)
     }
 
-    @Test("nothing is found at", arguments: ["/", "/v1", "/v1/tenants/t1", "/v1/tenants/t1/tickets/1/2", "/v2/tenants/t1/tickets"])
+    @Test(
+        "nothing is found at",
+        arguments: ["/", "/v1", "/v1/tenants/t1", "/v1/tenants/t1/tickets/1/2", "/v2/tenants/t1/tickets"])
     func none(path: String) {
         #expect(table.match(method: "GET", path: path) == .none)
     }
@@ -56,7 +60,10 @@ struct RouteTableTests {
     func conflict() {
         var conflicts: [PublicRoute] = []
         let table = RouteTable(
-            [route("GET", "/v1/a/{x}"), route("GET", "/v1/a/{y}", service: "sla"), route("PUT", "/v1/a/{y}", service: "sla")],
+            [
+                route("GET", "/v1/a/{x}"), route("GET", "/v1/a/{y}", service: "sla"),
+                route("PUT", "/v1/a/{y}", service: "sla"),
+            ],
             conflicts: &conflicts)
         #expect(conflicts.map(\.service) == ["sla"])
         guard case .route(let found, _) = table.match(method: "GET", path: "/v1/a/1") else {

@@ -1,7 +1,7 @@
 import Contracts
 import Foundation
-import Hummingbird
 import HTTPTypes
+import Hummingbird
 import Logging
 import NIOCore
 import Synchronization
@@ -114,7 +114,8 @@ final class UpstreamApp: Sendable {
                 body: .init(byteBuffer: ByteBuffer(bytes: document.serialized())))
         }
         router.get("asyncapi.json") { _, _ in Response(status: .notFound) }
-        for path in ["v1/tenants/:tenantId/echo", "v1/admin/echo", "v1/open", "v1/tenants/:tenantId/extra", "internal"] {
+        for path in ["v1/tenants/:tenantId/echo", "v1/admin/echo", "v1/open", "v1/tenants/:tenantId/extra", "internal"]
+        {
             for method in [HTTPRequest.Method.get, .post, .delete] {
                 router.on(RouterPath(path), method: method) { [self] request, _ in try await echo(request) }
             }

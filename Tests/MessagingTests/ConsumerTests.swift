@@ -81,11 +81,17 @@ struct ConsumerTests {
             let (stuck, other) = (UUID.v7(), UUID.v7())
             let handler = Recorder { message in
                 if message.event.itemId == stuck, message.envelope.sequence == 3 {
-                    if failures.withLock({ $0 += 1; return $0 }) <= 3 { throw Failure() }
+                    if failures.withLock({
+                        $0 += 1; return $0
+                    }) <= 3 {
+                        throw Failure()
+                    }
                 }
             }
             let handlers = [MessageHandler(handler)]
-            let consumer = world.consumer(handlers) { $0.retryPolicy = RetryPolicy(delays: Array(repeating: .milliseconds(300), count: 5)) }
+            let consumer = world.consumer(handlers) {
+                $0.retryPolicy = RetryPolicy(delays: Array(repeating: .milliseconds(300), count: 5))
+            }
             try await world.running(consumer) {
                 try await world.bound(handlers)
                 try await world.running(world.relay()) {
@@ -119,7 +125,9 @@ struct ConsumerTests {
                 let outsider = try await world.subscribe()
                 try await world.running(world.relay()) {
                     for _ in 0..<4 { try await world.publish([item]) }
-                    try await eventually("the others are done") { try await world.effects("recorder")[item] == [1, 3, 4] }
+                    try await eventually("the others are done") {
+                        try await world.effects("recorder")[item] == [1, 3, 4]
+                    }
                     try await eventually("a dead letter") { try await deadLetters.count() == 1 }
 
                     let listed = try await deadLetters.list()
@@ -172,7 +180,8 @@ struct ConsumerTests {
                     try await eventually("dead letters") { try await deadLetters.count() == 5 }
                 }
                 let letters = try await deadLetters.list()
-                #expect(letters.allSatisfy { $0.reason == "permanent_failure" && $0.attempts == 1 && $0.detail == "never" })
+                #expect(
+                    letters.allSatisfy { $0.reason == "permanent_failure" && $0.attempts == 1 && $0.detail == "never" })
                 #expect(try await deadLetters.drop(.event(try #require(letters[2].eventId))) == 1)
                 #expect(try await deadLetters.list().map(\.eventId) == [0, 1, 3, 4].map { letters[$0].eventId })
                 #expect(try await deadLetters.drop(.all) == 4)
@@ -242,7 +251,11 @@ struct ConsumerTests {
                 if message.event.itemId == unwanted { throw Discard("not ours") }
                 if message.event.itemId == sleepy, message.envelope.sequence == 1 {
                     // More often than there are retries.
-                    if snoozes.withLock({ $0 += 1; return $0 }) <= 10 { throw Snooze(for: .milliseconds(10)) }
+                    if snoozes.withLock({
+                        $0 += 1; return $0
+                    }) <= 10 {
+                        throw Snooze(for: .milliseconds(10))
+                    }
                 }
             }
             let handlers = [MessageHandler(handler)]
@@ -251,13 +264,15 @@ struct ConsumerTests {
                 try await world.running(world.relay()) {
                     for _ in 0..<2 { try await world.publish([sleepy, unwanted]) }
                     try await eventually("both are done") {
-                        let discarded = try await world.test.superuser("SELECT FROM tests.inbox WHERE outcome = 'discarded'")
+                        let discarded = try await world.test.superuser(
+                            "SELECT FROM tests.inbox WHERE outcome = 'discarded'")
                         return try await world.effects("recorder")[sleepy] == [1, 2] && discarded.count == 2
                     }
                 }
             }
             #expect(try await world.effects("recorder")[unwanted] == nil)
-            #expect(try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count() == 0)
+            #expect(
+                try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count() == 0)
         }
     }
 
@@ -267,7 +282,9 @@ struct ConsumerTests {
             typealias Payload = ItemMoved
             static let name = "follower"
             func handle(_ message: Message<ItemMoved>, in tx: Transaction) async throws {
-                let tenants = try await tx.query("SELECT DISTINCT tenant_id FROM items").map { try $0.get(0, as: UUID.self) }
+                let tenants = try await tx.query("SELECT DISTINCT tenant_id FROM items").map {
+                    try $0.get(0, as: UUID.self)
+                }
                 #expect(tenants == [message.envelope.tenantId])
                 if message.event.step > 0 {
                     try tx.publish(ItemMoved(itemId: message.event.itemId, step: 0), version: message.envelope.version)
@@ -290,7 +307,9 @@ struct ConsumerTests {
                         try RawMessage(message: $0.message, routingKey: $0.routingKey, topology: world.topology)
                     }
                     for tenant in tenants {
-                        let own = messages.filter { $0.envelope.tenantId == tenant }.sorted { $0.envelope.sequence < $1.envelope.sequence }
+                        let own = messages.filter { $0.envelope.tenantId == tenant }.sorted {
+                            $0.envelope.sequence < $1.envelope.sequence
+                        }
                         #expect(own.map(\.envelope.sequence) == [1, 2])
                         #expect(own.last?.envelope.causationId == own.first?.envelope.eventId.text)
                         #expect(own.last?.envelope.actorType == .system)
@@ -315,7 +334,9 @@ struct ConsumerTests {
                 defer { database.close() }
                 let handlers = [MessageHandler(Recorder())]
                 let items = (0..<20).map { _ in UUID.v7() }
-                let consumer = world.consumer(handlers, database: database) { $0.infrastructurePatience = .milliseconds(700) }
+                let consumer = world.consumer(handlers, database: database) {
+                    $0.infrastructurePatience = .milliseconds(700)
+                }
                 try await world.running(consumer) {
                     try await world.bound(handlers)
                     try await world.running(world.relay()) {
@@ -332,13 +353,17 @@ struct ConsumerTests {
                             return ready == 60
                         }
                         try await proxy.accept()
-                        try await eventually("all effects", within: .seconds(30)) { try await world.count("effects") == 80 }
+                        try await eventually("all effects", within: .seconds(30)) {
+                            try await world.count("effects") == 80
+                        }
                     }
                 }
                 let effects = try await world.effects("recorder")
                 for item in items { #expect(effects[item] == [1, 2, 3, 4]) }
                 #expect(try await world.count("parked_messages") == 0)
-                #expect(try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count() == 0)
+                #expect(
+                    try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count()
+                        == 0)
             }
         }
     }
@@ -353,7 +378,8 @@ struct ConsumerTests {
                 while !release.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
             }
             let items = (0..<10).map { _ in UUID.v7() }
-            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
+            try await world.topology.declareConsumer(
+                service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
             try await world.running(world.relay()) {
                 for _ in 0..<10 { try await world.publish(items) }
                 try await eventually("all are queued") { try await world.count("outbox") == 0 }
@@ -361,7 +387,8 @@ struct ConsumerTests {
             let first = world.consumer([MessageHandler(slow)]) { $0.batchMax = 7 }
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [.init(service: first)], logger: Logger(label: "t", factory: { _ in SwiftLogNoOpLogHandler() })))
+                    services: [.init(service: first)],
+                    logger: Logger(label: "t", factory: { _ in SwiftLogNoOpLogHandler() })))
             let running = Task { try await group.run() }
             try await eventually("four batches are in hand") { entered.withLock { $0 } >= 4 }
             await group.triggerGracefulShutdown()
@@ -381,7 +408,8 @@ struct ConsumerTests {
     func deliveryLimit() async throws {
         try await World.with { world in
             let item = UUID.v7()
-            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 1, on: world.amqp)
+            try await world.topology.declareConsumer(
+                service: World.service, patterns: ["#"], partitions: 1, on: world.amqp)
             let deadLetters = DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp)
             try await world.running(world.relay()) {
                 try await world.publish([item])
@@ -422,7 +450,8 @@ struct ConsumerTests {
     func fewerQueues() async throws {
         try await World.with { world in
             let handlers = [MessageHandler(Recorder())]
-            try await world.topology.declareConsumer(service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
+            try await world.topology.declareConsumer(
+                service: World.service, patterns: ["#"], partitions: 4, on: world.amqp)
             let items = (0..<20).map { _ in UUID.v7() }
             try await world.running(world.relay()) {
                 try await world.publish(items)
@@ -460,7 +489,8 @@ struct ConsumerTests {
             try await world.running(consumer) {
                 try await eventually("the good ones") { try await world.count("effects") == 30 }
                 try await eventually("the bad one") {
-                    try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count() == 1
+                    try await DeadLetters(service: World.service, topology: world.topology, amqp: world.amqp).count()
+                        == 1
                 }
             }
             #expect(sizes.withLock { $0.first ?? 0 } > 1)
@@ -487,7 +517,9 @@ extension World {
             for queue in Topology.queues(service, count: 4) {
                 let output = try await TestBroker.control(
                     "-q", "list_queues", "-p", broker.virtualHost, "name", "messages", "--no-table-headers")
-                guard output.split(separator: "\n").contains(where: { $0.hasPrefix("\(queue)\t0") }) else { return false }
+                guard output.split(separator: "\n").contains(where: { $0.hasPrefix("\(queue)\t0") }) else {
+                    return false
+                }
             }
             return true
         }

@@ -8,20 +8,22 @@ import Testing
 
 @Suite("Names, messages and their forms")
 struct MappingTests {
-    @Test("Patterns match as topic exchanges do", arguments: [
-        ("ticket.created", "ticket.created", true),
-        ("ticket.*", "ticket.created", true),
-        ("ticket.*", "ticket.sla.breached", false),
-        ("*.created", "ticket.created", true),
-        ("#", "ticket.created", true),
-        ("#", "", true),
-        ("ticket.#", "ticket", true),
-        ("ticket.#", "ticket.a.b", true),
-        ("#.created", "ticket.created", true),
-        ("#.b.#", "a.b.c", true),
-        ("#.b.#", "a.c", false),
-        ("ticket", "tickets", false),
-    ])
+    @Test(
+        "Patterns match as topic exchanges do",
+        arguments: [
+            ("ticket.created", "ticket.created", true),
+            ("ticket.*", "ticket.created", true),
+            ("ticket.*", "ticket.sla.breached", false),
+            ("*.created", "ticket.created", true),
+            ("#", "ticket.created", true),
+            ("#", "", true),
+            ("ticket.#", "ticket", true),
+            ("ticket.#", "ticket.a.b", true),
+            ("#.created", "ticket.created", true),
+            ("#.b.#", "a.b.c", true),
+            ("#.b.#", "a.c", false),
+            ("ticket", "tickets", false),
+        ])
     func patterns(pattern: String, name: String, matches: Bool) {
         #expect(TopicPattern(pattern).matches(name) == matches)
     }
@@ -34,7 +36,9 @@ struct MappingTests {
         #expect(topology.eventName(routingKey: "shop.item.moved") == nil)
     }
 
-    @Test("A cursor's text reads back, and other texts don't", arguments: ["", "1", "-", "1-", "-1", "1-2-3", "1--2", "x-1"])
+    @Test(
+        "A cursor's text reads back, and other texts don't",
+        arguments: ["", "1", "-", "1-", "-1", "1-2-3", "1--2", "x-1"])
     func cursors(text: String) {
         let cursor = EventCursor(xid: .max, position: 7)
         #expect(EventCursor(cursor.description) == cursor)
@@ -47,7 +51,9 @@ struct MappingTests {
         let kinds: [[UUID]] = [
             (0..<4000).map { _ in UUID.v7() },
             (0..<4000).map { _ in UUID() },
-            (0..<4000).map { UUID(text: String(repeating: "0", count: 8) + "-0000-0000-0000-" + String(100_000_000_000 + $0))! },
+            (0..<4000).map {
+                UUID(text: String(repeating: "0", count: 8) + "-0000-0000-0000-" + String(100_000_000_000 + $0))!
+            },
         ]
         for ids in kinds {
             var counts = [Int](repeating: 0, count: OutboxPartition.count)
@@ -88,7 +94,8 @@ struct MappingTests {
             replyTo: "r", messageId: "m", timestamp: 1_700_000_000, type: "t", appId: "a",
             headers: [
                 "text": "é", "number": -5, "truth": true, "fraction": 1.5, "nothing": nil, "list": [1, "two", [3]],
-                "table": ["bytes": "not bytes", "inner": ["timestamp": 1]], "bytes": .bytes([0, 171]), "time": .timestamp(7),
+                "table": ["bytes": "not bytes", "inner": ["timestamp": 1]], "bytes": .bytes([0, 171]),
+                "time": .timestamp(7),
             ])
         let json = MessageStorage.json(message)
         #expect(MessageStorage.message(properties: json, body: message.body) == message)
@@ -110,10 +117,12 @@ struct MappingTests {
         #expect(delays == [.seconds(1), .seconds(5), .seconds(30), .seconds(300), .seconds(1800), nil, nil])
     }
 
-    @Test("Unreadable messages say why", arguments: [
-        ("{", DeadLetterReason.undecodable), ("[]", .undecodable), ("{}", .badSchema),
-        (#"{"eventId":"x"}"#, .badSchema),
-    ])
+    @Test(
+        "Unreadable messages say why",
+        arguments: [
+            ("{", DeadLetterReason.undecodable), ("[]", .undecodable), ("{}", .badSchema),
+            (#"{"eventId":"x"}"#, .badSchema),
+        ])
     func poison(body: String, reason: DeadLetterReason) {
         let error = #expect(throws: PoisonMessage.self) {
             try RawMessage(

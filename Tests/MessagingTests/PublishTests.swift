@@ -10,7 +10,9 @@ import Testing
 struct PublishTests {
     private struct Rollback: Error {}
 
-    @Test("The history has exactly the events of committed transactions, savepoints included", arguments: 0..<6 as Range<UInt64>)
+    @Test(
+        "The history has exactly the events of committed transactions, savepoints included",
+        arguments: 0..<6 as Range<UInt64>)
     func exactlyItsEvents(seed: UInt64) async throws {
         try await TestDatabase.with(World.service, World.migrations) { test in
             let tenants = [UUID.v7(), UUID.v7()]
@@ -76,7 +78,8 @@ struct PublishTests {
                                 for item in writer % 2 == 0 ? items : items.reversed() {
                                     try tx.publish(ItemMoved(itemId: item, step: round), version: 1, actor: .system)
                                     if round % 3 == 0 {
-                                        try tx.publish(ItemMoved(itemId: item, step: -round), version: 1, actor: .system)
+                                        try tx.publish(
+                                            ItemMoved(itemId: item, step: -round), version: 1, actor: .system)
                                     }
                                 }
                             }
@@ -87,7 +90,8 @@ struct PublishTests {
             }
             for item in items {
                 let rows = try await test.superuser(
-                    "SELECT sequence, payload::json->>'sequence' FROM tests.events WHERE aggregate_id = '\(item)' ORDER BY position")
+                    "SELECT sequence, payload::json->>'sequence' FROM tests.events WHERE aggregate_id = '\(item)' ORDER BY position"
+                )
                 #expect(rows.map { $0[0] } == (1...216).map { "\($0)" })
                 #expect(rows.allSatisfy { $0[0] == $0[1] })
             }
@@ -107,7 +111,8 @@ struct PublishTests {
                     try tx.publish(
                         event, version: 7, actor: actor, occurredAt: at, causationId: "req-\"1\"", idempotencyKey: "k")
                 }
-                let text = try #require(try await test.superuser("SELECT payload FROM tests.events WHERE event_id = '\(id)'")[0][0])
+                let text = try #require(
+                    try await test.superuser("SELECT payload FROM tests.events WHERE event_id = '\(id)'")[0][0])
                 let message = try Wire.decode(Message<ItemMoved>.self, from: Array(text.utf8))
                 #expect(message.event == event)
                 let envelope = EventEnvelope(
@@ -130,7 +135,8 @@ struct PublishTests {
                 }
             }
             let row = try await test.superuser(
-                "SELECT tenant_id, traceparent, payload::json->>'causationId', payload::json->>'actorType' FROM tests.events WHERE event_id = '\(id)'")[0]
+                "SELECT tenant_id, traceparent, payload::json->>'causationId', payload::json->>'actorType' FROM tests.events WHERE event_id = '\(id)'"
+            )[0]
             #expect(row == [context.tenantId!.text, context.traceparent, "request-1", "system"])
         }
     }
@@ -139,7 +145,8 @@ struct PublishTests {
     func draft() async throws {
         try await TestDatabase.with(World.service, World.migrations) { test in
             let contract = EventContract(
-                name: "canned_reply.created", summary: "s", category: "c", owner: "tests", status: .emitted, schema: [:],
+                name: "canned_reply.created", summary: "s", category: "c", owner: "tests", status: .emitted,
+                schema: [:],
                 example: [:])
             let id = UUID.v7()
             try await test.database.transaction(as: .tenant(.v7())) { tx in
@@ -195,9 +202,11 @@ struct SchemaTests {
             for tenant in [mine, other] {
                 try await test.database.transaction(as: .tenant(tenant)) { tx in
                     try tx.publish(ItemMoved(itemId: .v7(), step: 1), version: 1, actor: .system)
-                    tx.enqueue("INSERT INTO inbox (tenant_id, consumer, event_id) VALUES (\(tenant), 'x', \(UUID.v7()))")
                     tx.enqueue(
-                        "INSERT INTO aggregate_progress (tenant_id, consumer, aggregate_id, last_sequence) VALUES (\(tenant), 'x', \(UUID.v7()), 1)")
+                        "INSERT INTO inbox (tenant_id, consumer, event_id) VALUES (\(tenant), 'x', \(UUID.v7()))")
+                    tx.enqueue(
+                        "INSERT INTO aggregate_progress (tenant_id, consumer, aggregate_id, last_sequence) VALUES (\(tenant), 'x', \(UUID.v7()), 1)"
+                    )
                     tx.enqueue(
                         """
                         INSERT INTO parked_messages (
@@ -234,7 +243,8 @@ struct SchemaTests {
     func appendOnly() async throws {
         try await TestDatabase.with(World.service, World.migrations) { test in
             for statement: SQL in [
-                "UPDATE events SET payload = '{}'", "DELETE FROM events", "TRUNCATE events", "DROP TABLE events_default",
+                "UPDATE events SET payload = '{}'", "DELETE FROM events", "TRUNCATE events",
+                "DROP TABLE events_default",
             ] {
                 await #expect(throws: DatabaseError.self) {
                     try await test.database.transaction(as: .admin) { try await $0.execute(statement) }
@@ -248,7 +258,8 @@ struct SchemaTests {
         }
     }
 
-    @Test("Partitions are made ahead, rows move out of the default, old ones are dropped unless they wait in the outbox")
+    @Test(
+        "Partitions are made ahead, rows move out of the default, old ones are dropped unless they wait in the outbox")
     func partitions() async throws {
         try await TestDatabase.with(World.service, World.migrations) { test in
             let upkeep = MessagingUpkeep(
@@ -277,7 +288,8 @@ struct SchemaTests {
                 try await test.superuser(
                     "ALTER TABLE tests.events_\(day) OWNER TO deskwire_tests_owner")
                 try await test.superuser(
-                    "ALTER TABLE tests.events ATTACH PARTITION tests.events_\(day) FOR VALUES FROM ('\(from) 00:00+00') TO ('\(from) 23:59:59+00')")
+                    "ALTER TABLE tests.events ATTACH PARTITION tests.events_\(day) FOR VALUES FROM ('\(from) 00:00+00') TO ('\(from) 23:59:59+00')"
+                )
             }
             try await test.superuser(
                 """

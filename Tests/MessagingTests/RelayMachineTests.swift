@@ -76,7 +76,10 @@ struct RelayMachineTests {
         let (one, other) = (UUID(), UUID())
         try fill(
             &machine,
-            [.made(1, aggregate: one), .made(2, aggregate: one), .made(3, aggregate: other), .made(4, aggregate: other)])
+            [
+                .made(1, aggregate: one), .made(2, aggregate: one), .made(3, aggregate: other),
+                .made(4, aggregate: other),
+            ])
         let wave = machine.nextWave(at: start)
         let (refused, lost) = machine.settle(wave, [.rejected, .confirmed], at: start)
         #expect((refused, lost) == (1, 0))
@@ -181,7 +184,9 @@ struct RelayMachineTests {
     }
 
     /// Random commits (late ones among them), outcomes, lease losses and failed deletions, against an outbox that is an array.
-    @Test("Whatever happens, each event is delivered, and first deliveries are in order", arguments: 0..<40 as Range<UInt64>)
+    @Test(
+        "Whatever happens, each event is delivered, and first deliveries are in order",
+        arguments: 0..<40 as Range<UInt64>)
     func simulation(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         var limits = RelayLimits()
@@ -299,7 +304,8 @@ struct LeasePlanTests {
 
     @Test("A relay alone takes everything")
     func alone() {
-        let plan = LeasePlan(rows: Self.rows(Array(repeating: nil, count: 16)), me: UUID(), memberCount: 1, idle: [], leaving: [])
+        let plan = LeasePlan(
+            rows: Self.rows(Array(repeating: nil, count: 16)), me: UUID(), memberCount: 1, idle: [], leaving: [])
         #expect(plan.take == Array(0..<16))
     }
 
@@ -322,7 +328,9 @@ struct LeasePlanTests {
         #expect(plan.take.isEmpty)
     }
 
-    @Test("However relays come and go, soon each partition has one owner and each relay its share", arguments: 0..<20 as Range<UInt64>)
+    @Test(
+        "However relays come and go, soon each partition has one owner and each relay its share",
+        arguments: 0..<20 as Range<UInt64>)
     func convergence(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var members = [UUID()]
@@ -338,7 +346,8 @@ struct LeasePlanTests {
                     let dead = Set(owners.compactMap(\.self)).subtracting(members)
                     let mine = Set(owners.indices.filter { owners[$0] == me })
                     let plan = LeasePlan(
-                        rows: Self.rows(owners, expired: dead), me: me, memberCount: members.count, idle: mine, leaving: [])
+                        rows: Self.rows(owners, expired: dead), me: me, memberCount: members.count, idle: mine,
+                        leaving: [])
                     for partition in plan.take {
                         #expect(owners[partition] == nil || dead.contains(owners[partition]!))
                         owners[partition] = me

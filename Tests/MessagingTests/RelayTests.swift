@@ -118,12 +118,14 @@ struct RelayTests {
                     _ = try await subscriber.receive(5)
                     try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
                     // From here on nothing that the relay says reaches the database, as if it had died after the publish.
-                    try await world.running([{
-                        while !Task.isCancelled {
-                            if try await world.count("outbox") > 0 { proxy.stall() }
-                            try await Task.sleep(for: .milliseconds(1))
+                    try await world.running([
+                        {
+                            while !Task.isCancelled {
+                                if try await world.count("outbox") > 0 { proxy.stall() }
+                                try await Task.sleep(for: .milliseconds(1))
+                            }
                         }
-                    }]) {
+                    ]) {
                         try await world.publish(items)
                         try await eventually("the database is out of reach") { try await world.count("outbox") > 0 }
                     }

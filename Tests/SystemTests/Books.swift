@@ -49,7 +49,9 @@ struct Books {
             SELECT '\(service) parked', count(*) FROM \(service).parked_messages
             """
         }
-        return try await rows(counts.joined(separator: "\nUNION ALL\n")).filter { $0[1] != "0" }.map { "\($0[0]): \($0[1])" }
+        return try await rows(counts.joined(separator: "\nUNION ALL\n")).filter { $0[1] != "0" }.map {
+            "\($0[0]): \($0[1])"
+        }
     }
 
     private func compareTickets(_ verdict: inout Verdict) async throws {
@@ -74,7 +76,9 @@ struct Books {
         for row in try await rows("SELECT body_text FROM tickets.messages WHERE body_text LIKE '\(run)-%'") {
             counts[row[0], default: 0] += 1
         }
-        for mark in ledger.tickets.flatMap(\.messages) where counts[mark] == nil { verdict.lost.append("message \(mark)") }
+        for mark in ledger.tickets.flatMap(\.messages) where counts[mark] == nil {
+            verdict.lost.append("message \(mark)")
+        }
         for (mark, count) in counts where count > 1 { verdict.doubled.append("message \(mark) × \(count)") }
     }
 
@@ -112,7 +116,9 @@ struct Books {
         var next: [String: Int64] = [:]
         for event in committed {
             let due = next[event.aggregate, default: 0] + 1
-            if event.sequence != due { verdict.outOfOrder.append("\(event.aggregate): committed \(event.sequence), due \(due)") }
+            if event.sequence != due {
+                verdict.outOfOrder.append("\(event.aggregate): committed \(event.sequence), due \(due)")
+            }
             next[event.aggregate] = event.sequence
             if !seen.contains(event.eventId) { verdict.lost.append("event \(event.eventId) of \(event.aggregate)") }
         }

@@ -48,7 +48,8 @@ struct Client: Sendable {
         return Answer(status: response.status.code, headers: response.headers, bytes: bytes)
     }
 
-    func send(_ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], json: JSON) async throws -> Answer {
+    func send(_ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], json: JSON) async throws -> Answer
+    {
         try await send(method, path, headers: headers, body: json.serialized())
     }
 }

@@ -24,17 +24,27 @@ extension SystemTests {
             Case(name: "duplicate key", body: Array(#"{"subject":"a","subject":"b"}"#.utf8), statuses: [400]),
             Case(name: "NUL in text", body: Array(#"{"subject":"a\u0000b"}"#.utf8), statuses: [400]),
             Case(name: "raw NUL", body: Array("{\"subject\":\"a\0b\"}".utf8), statuses: [400]),
-            Case(name: "invalid UTF-8", body: Array(#"{"subject":""#.utf8) + [0xFF, 0xFE] + Array(#""}"#.utf8), statuses: [400]),
+            Case(
+                name: "invalid UTF-8", body: Array(#"{"subject":""#.utf8) + [0xFF, 0xFE] + Array(#""}"#.utf8),
+                statuses: [400]),
             Case(name: "lone surrogate", body: Array(#"{"subject":"\ud800"}"#.utf8), statuses: [400]),
             Case(name: "nested too deep", body: Array(String(repeating: "[", count: 100_000).utf8), statuses: [400]),
             Case(name: "array for object", body: Array("[1]".utf8), statuses: [400, 422]),
             Case(name: "number for text", body: Array(#"{"subject":1}"#.utf8), statuses: [422]),
             Case(name: "unknown field", body: Array(#"{"subject":"x","colour":"red"}"#.utf8), statuses: [400, 422]),
-            Case(name: "service-kept field", body: Array(#"{"subject":"x","resolvedAt":"2026-01-01T00:00:00Z"}"#.utf8), statuses: [422]),
-            Case(name: "too long", body: Array(#"{"subject":"\#(String(repeating: "x", count: 301))"}"#.utf8), statuses: [422]),
-            Case(name: "huge number", body: Array(#"{"subject":"x","customFields":{"n":1e999}}"#.utf8), statuses: [400, 422]),
+            Case(
+                name: "service-kept field", body: Array(#"{"subject":"x","resolvedAt":"2026-01-01T00:00:00Z"}"#.utf8),
+                statuses: [422]),
+            Case(
+                name: "too long", body: Array(#"{"subject":"\#(String(repeating: "x", count: 301))"}"#.utf8),
+                statuses: [422]),
+            Case(
+                name: "huge number", body: Array(#"{"subject":"x","customFields":{"n":1e999}}"#.utf8),
+                statuses: [400, 422]),
             Case(name: "10 MiB", body: [UInt8](repeating: UInt8(ascii: " "), count: 10 * 1024 * 1024), statuses: [413]),
-            Case(name: "wrong content type", headers: [("content-type", "text/plain")], body: Array("x".utf8), statuses: [415]),
+            Case(
+                name: "wrong content type", headers: [("content-type", "text/plain")], body: Array("x".utf8),
+                statuses: [415]),
             Case(name: "unknown parameter", method: .GET, path: "/tickets?colour=red", statuses: [400]),
             Case(name: "unknown value", method: .GET, path: "/tickets?status=broken", statuses: [400]),
             Case(name: "unknown sort", method: .GET, path: "/tickets?sort=-colour", statuses: [400]),
@@ -47,9 +57,11 @@ extension SystemTests {
             Case(name: "invalid UTF-8 in path", method: .GET, path: "/tickets/%FF%FE", statuses: [400, 404]),
             Case(name: "an id that is none", method: .GET, path: "/tickets/1", statuses: [404]),
             Case(name: "method not allowed", method: .PUT, path: "/tickets", body: Array("{}".utf8), statuses: [405]),
-            Case(name: "If-Match of nonsense", method: .PATCH, path: "/tickets/00000000-0000-7000-8000-000000000000",
+            Case(
+                name: "If-Match of nonsense", method: .PATCH, path: "/tickets/00000000-0000-7000-8000-000000000000",
                 headers: [("if-match", "nonsense")], body: Array("{}".utf8), statuses: [400, 404, 412]),
-            Case(name: "a long Idempotency-Key", headers: [("idempotency-key", String(repeating: "k", count: 5000))],
+            Case(
+                name: "a long Idempotency-Key", headers: [("idempotency-key", String(repeating: "k", count: 5000))],
                 body: Array(#"{"subject":"x"}"#.utf8), statuses: [400, 431]),
         ]
 
@@ -67,7 +79,9 @@ extension SystemTests {
         @Test func damagedDocumentsAreRefusedNotFatal() async throws {
             let (client, path) = try await Client.tenant()
             var random = SeededGenerator(seed: 42)
-            let sound = Array(#"{"subject":"x","tags":["a","b"],"customFields":{"k":[1,2.5e3,true,null,"\u00e9"]},"priority":"high"}"#.utf8)
+            let sound = Array(
+                #"{"subject":"x","tags":["a","b"],"customFields":{"k":[1,2.5e3,true,null,"\u00e9"]},"priority":"high"}"#
+                    .utf8)
             for _ in 0..<300 {
                 var bytes = sound
                 for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -91,7 +105,8 @@ extension SystemTests {
             let result = try await deskwireRun(
                 URL(fileURLWithPath: python).deletingLastPathComponent().appendingPathComponent("schemathesis").path,
                 [
-                    "run", "\(try environment.url)/openapi.json", "--header", "Authorization: Bearer \(try environment["DESKWIRE_API_KEY"])",
+                    "run", "\(try environment.url)/openapi.json", "--header",
+                    "Authorization: Bearer \(try environment["DESKWIRE_API_KEY"])",
                     "--phases", "fuzzing", "--checks", "not_a_server_error,status_code_conformance",
                     "--max-examples", examples, "--seed", "1", "--generation-deterministic", "--no-color",
                     "--exclude-path-regex", "/stream$", "--suppress-health-check", "all",

@@ -53,7 +53,8 @@ extension SystemTests {
                 WHERE n.nspname = '\(schema)' AND c.relkind IN ('r', 'p')
                 """)
             #expect(!tables.isEmpty)
-            let counts = tables.map { "SELECT '\($0)', count(*) FROM \(schema).\"\($0)\"" }.joined(separator: " UNION ALL ")
+            let counts = tables.map { "SELECT '\($0)', count(*) FROM \(schema).\"\($0)\"" }.joined(
+                separator: " UNION ALL ")
             let seen = try await sql("SET ROLE deskwire_\(schema); \(counts)").filter { !$0.hasSuffix("|0") }
             #expect(seen.isEmpty, "rows seen without a tenant: \(seen)")
         }
@@ -92,9 +93,12 @@ extension SystemTests {
             let document = try await owner.send(.GET, "/openapi.json").json
             let ownPath = "/v1/tenants/\(stranger.tenant)"
             var asked = 0
-            for (route, methods) in document["paths"]?.objectValue ?? JSONObject() where route.hasPrefix("/v1/tenants/{tenantId}") {
+            for (route, methods) in document["paths"]?.objectValue ?? JSONObject()
+            where route.hasPrefix("/v1/tenants/{tenantId}") {
                 for (method, _) in methods.objectValue ?? JSONObject() {
-                    guard let verb = ["get", "post", "patch", "put", "delete"].first(where: { $0 == method }) else { continue }
+                    guard let verb = ["get", "post", "patch", "put", "delete"].first(where: { $0 == method }) else {
+                        continue
+                    }
                     let suffix = String(route.dropFirst("/v1/tenants/{tenantId}".count))
                     let rest = suffix.replacing(/\{[^}]+\}/, with: ticketId)
                     // By naming the other organization's path, and (where the route takes an id) under one's own path.
@@ -118,7 +122,8 @@ extension SystemTests {
             guard schema != "gateway" else { return }
             let environment = try await Stack.shared.environment()
             let client = Client(url: try environment["DESKWIRE_\(schema.uppercased())_URL"], key: "none")
-            let path = "/v1/tenants/\(try environment.tenant)/" + (schema == "tickets" ? "tickets" : "\(schema)/tickets")
+            let path =
+                "/v1/tenants/\(try environment.tenant)/" + (schema == "tickets" ? "tickets" : "\(schema)/tickets")
             let claims = Data(#"{"roles":["platform_admin"],"permissions":["*"]}"#.utf8).base64EncodedString()
             for context in [nil, "", "x", "\(claims).\(claims)", "\(claims)."] {
                 let headers = context.map { [("x-deskwire-context", $0)] } ?? []
@@ -154,8 +159,13 @@ extension SystemTests {
         private static func strangersClient() async throws -> (client: Client, tenant: String) {
             let admin = try await Client.admin()
             let organization = try await admin.send(
-                .POST, "/v1/admin/organizations", json: ["name": "Another organization", "slug": .string("other-\(UUID().uuidString.prefix(8).lowercased())")])
-            let tenant = try #require(organization.json["id"]?.stringValue, "\(organization.status) \(organization.json.text)")
+                .POST, "/v1/admin/organizations",
+                json: [
+                    "name": "Another organization",
+                    "slug": .string("other-\(UUID().uuidString.prefix(8).lowercased())"),
+                ])
+            let tenant = try #require(
+                organization.json["id"]?.stringValue, "\(organization.status) \(organization.json.text)")
             let key = try await admin.send(
                 .POST, "/v1/admin/api_keys",
                 json: ["tenantId": .string(tenant), "name": "stranger", "roles": ["tenant_admin"]])

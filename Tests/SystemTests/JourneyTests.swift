@@ -14,7 +14,10 @@ extension SystemTests {
             let subscriber = try Subscriber(schemas: schemas, in: environment)
             let answer = try await client.send(
                 .POST, path + "/tickets",
-                json: ["subject": "The printer is on fire", "priority": "urgent", "tags": ["Hardware"], "requesterEmail": "customer@example.com"])
+                json: [
+                    "subject": "The printer is on fire", "priority": "urgent", "tags": ["Hardware"],
+                    "requesterEmail": "customer@example.com",
+                ])
             #expect(answer.status == 201, "\(answer.json.text)")
             let id = try #require(answer.json["id"]?.stringValue)
             try await eventually("the event arrives", within: .seconds(10)) {
@@ -42,7 +45,8 @@ extension SystemTests {
             let environment = try await Stack.shared.environment()
             let (client, path) = try await Client.tenant()
             let subscriber = try Subscriber(
-                patterns: ["\(try environment["DESKWIRE_EXCHANGE"]).ticket.created"], schemas: try await writeSchemas(), in: environment)
+                patterns: ["\(try environment["DESKWIRE_EXCHANGE"]).ticket.created"], schemas: try await writeSchemas(),
+                in: environment)
             let before = try await total(client, path)
             let first = try await importFile(file, environment)
             #expect(first.status == 1, "rows without a title are faults: \(first.output)")
@@ -69,7 +73,10 @@ extension SystemTests {
         }
 
         private func total(_ client: Client, _ path: String) async throws -> Int {
-            Int(try #require(try await client.send(.GET, path + "/tickets?limit=1&includeTotal=true").json["page"]?["total"]?.intValue))
+            Int(
+                try #require(
+                    try await client.send(.GET, path + "/tickets?limit=1&includeTotal=true").json["page"]?["total"]?
+                        .intValue))
         }
 
         private func importFile(_ file: URL, _ environment: Stack.Environment) async throws -> ProcessResult {

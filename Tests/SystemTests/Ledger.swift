@@ -117,7 +117,9 @@ struct FaultClient: Sendable {
         if answer?.isSuccess == true { ledger.update(id) { $0.subjects = [mark] } }
     }
 
-    private func post(_ path: String, _ body: JSON, key: String, _ settleBy: ContinuousClock.Instant) async throws -> JSON? {
+    private func post(_ path: String, _ body: JSON, key: String, _ settleBy: ContinuousClock.Instant) async throws
+        -> JSON?
+    {
         try await settled(settleBy) {
             try await client.send(.POST, path, headers: [("idempotency-key", key)], json: body)
         }?.json
@@ -136,7 +138,8 @@ struct FaultClient: Sendable {
                 // 409 is "in flight" for a repeated key, or a true conflict; both are answers only when not in flight.
                 let inFlight = answer.status == 409 && answer.json["type"]?.stringValue?.contains("idempotency") == true
                 if answer.status < 500 && answer.status != 429 && answer.status != 408 && !inFlight {
-                    throw StackError("an unexpected answer \(answer.status): \(String(decoding: answer.bytes, as: UTF8.self))")
+                    throw StackError(
+                        "an unexpected answer \(answer.status): \(String(decoding: answer.bytes, as: UTF8.self))")
                 }
             }
             try await Task.sleep(for: .milliseconds(100))

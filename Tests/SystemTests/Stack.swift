@@ -104,7 +104,9 @@ private let unblockSignals = """
     """
 
 /// Runs a program to its end and collects what it printed on both streams.
-func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> ProcessResult {
+func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws
+    -> ProcessResult
+{
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)

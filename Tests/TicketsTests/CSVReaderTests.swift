@@ -1,7 +1,7 @@
 import Contracts
+import TestKit
 import Testing
 
-import TestKit
 @testable import Tickets
 
 @Suite struct CSVReaderTests {
@@ -167,7 +167,8 @@ import TestKit
     @Test func `a line is an object or a fault`() {
         var reader = NDJSONReader(limits: SourceLimits(recordBytesMax: 40))
         var seen: [String] = []
-        let text = "{\"a\":1}\n\n  \r\n[1]\n{\"a\":}\r\n{\"b\":\"" + String(repeating: "x", count: 50) + "\"}\n{\"c\":2}"
+        let text =
+            "{\"a\":1}\n\n  \r\n[1]\n{\"a\":}\r\n{\"b\":\"" + String(repeating: "x", count: 50) + "\"}\n{\"c\":2}"
         for byte in Array(text.utf8) {
             reader.feed([byte]) { seen.append(Self.describe($0)) }
         }

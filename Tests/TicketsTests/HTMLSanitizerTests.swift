@@ -1,6 +1,6 @@
+import TestKit
 import Testing
 
-import TestKit
 @testable import Tickets
 
 @Suite struct HTMLSanitizerTests {

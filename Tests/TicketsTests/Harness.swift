@@ -97,7 +97,9 @@ final class Harness: Sendable {
 
     /// Sends what must succeed.
     @discardableResult
-    func ok(_ method: HTTPRequest.Method, _ path: String, _ body: JSON? = nil, as caller: Caller? = nil) async throws -> JSON {
+    func ok(_ method: HTTPRequest.Method, _ path: String, _ body: JSON? = nil, as caller: Caller? = nil) async throws
+        -> JSON
+    {
         let reply = try await send(method, path, body, as: caller)
         try #require((200..<300).contains(reply.status), "\(method) \(path): \(reply.text)")
         return reply.json
@@ -146,7 +148,8 @@ final class Harness: Sendable {
                         key: MetricsTable.Key(tenantId: tenant, ticketId: event.aggregateId),
                         event: TicketEvent(
                             name: event.name, sequence: event.sequence,
-                            occurredAt: event.payload["occurredAt"]!.timestampValue!, payload: event.payload.objectValue!)
+                            occurredAt: event.payload["occurredAt"]!.timestampValue!,
+                            payload: event.payload.objectValue!)
                     )
                 }, in: tx)
         }

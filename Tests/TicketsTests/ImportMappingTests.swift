@@ -25,7 +25,10 @@ import Testing
 
     @Test func `empty cells set nothing, tags are parted`() throws {
         let plan = try ImportPlan(mapping: ImportMapping(), header: ["subject", "description", "tags", "priority"])
-        #expect(try plan.values(of: CSVRow(["", " \n", "VPN; mail|x,", ""])) == ["description": " \n", "tags": ["VPN", "mail", "x"]])
+        #expect(
+            try plan.values(of: CSVRow(["", " \n", "VPN; mail|x,", ""])) == [
+                "description": " \n", "tags": ["VPN", "mail", "x"],
+            ])
         #expect(try plan.values(of: CSVRow([" ", "", "", "High"])) == ["priority": "high"])
     }
 

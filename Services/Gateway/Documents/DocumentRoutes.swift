@@ -78,7 +78,8 @@ struct DocumentRoutes: Sendable {
     }
 
     private var status: Route {
-        Route(.get, "status", on: [.root], access: .open, summary: "How the services are, as a page or as JSON") { call in
+        Route(.get, "status", on: [.root], access: .open, summary: "How the services are, as a page or as JSON") {
+            call in
             let wantsPage = call.headers[.accept]?.contains("text/html") ?? false
             guard wantsPage else {
                 // What waits in the services is for the platform's administrators.

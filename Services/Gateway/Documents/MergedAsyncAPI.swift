@@ -37,7 +37,9 @@ enum EventCatalogList {
         let schemas = document["components"]?["schemas"]
         var entries: [(name: String, entry: JSON)] = []
         for (name, channel) in channels {
-            let tags = document["operations"]?["send.\(name)"]?["tags"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
+            let tags = document["operations"]?["send.\(name)"]?["tags"]?.arrayValue?.compactMap {
+                $0["name"]?.stringValue
+            }
             for key in channel["messages"]?.objectValue?.keys ?? [] {
                 guard let message = messages?[key] else { continue }
                 let schemaRef = message["payload"]?["$ref"]?.stringValue?.split(separator: "/").last.map(String.init)

@@ -126,7 +126,8 @@ struct Edge: Sendable {
             // The service that has it may be starting: "not there" must not be said too early.
             let missing = snapshot.missing
             guard missing.isEmpty else {
-                throw Problem.unavailable("Not every service has told its routes yet (\(missing.joined(separator: ", "))).")
+                throw Problem.unavailable(
+                    "Not every service has told its routes yet (\(missing.joined(separator: ", "))).")
             }
             throw Problem.notFound()
         case .none:
@@ -173,7 +174,9 @@ struct Edge: Sendable {
     }
 
     private static func refuseExcess(_ standings: [RateLimiter.Standing]) throws(Problem) {
-        guard let refused = standings.first(where: { $0.retryAfter != nil }), let wait = refused.retryAfter else { return }
+        guard let refused = standings.first(where: { $0.retryAfter != nil }), let wait = refused.retryAfter else {
+            return
+        }
         let (policy, quota) = (refused.limit.policy.rawValue, refused.limit.quota)
         throw .tooManyRequests(
             "The limit of the \(policy) is \(quota.requests) requests in \(quota.windowSeconds) seconds.",
@@ -270,7 +273,9 @@ struct Edge: Sendable {
                 .map { String($0.filter { $0 != " " }) })
         for field in fields {
             let name = field.name.canonicalName
-            guard !ownFields.contains(name), !HopByHop.contains(canonical: name), !named.contains(name) else { continue }
+            guard !ownFields.contains(name), !HopByHop.contains(canonical: name), !named.contains(name) else {
+                continue
+            }
             headers.add(name: field.name.rawName, value: field.value)
         }
         return headers
@@ -359,7 +364,8 @@ struct Edge: Sendable {
         var headers = problem.headers
         headers[.contentType] = Problem.mediaType
         let bytes = problem.bytes(instance: arrival.path, requestId: arrival.requestId)
-        return Response(status: problem.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        return Response(
+            status: problem.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }
 

@@ -331,7 +331,8 @@ extension Proxy {
             case .broken, .clientGone:
                 Problem(
                     .badGateway, code: "bad_gateway", title: "The service broke off",
-                    detail: "The \(service) service broke off before it had answered. The request may have taken effect.")
+                    detail:
+                        "The \(service) service broke off before it had answered. The request may have taken effect.")
             }
         }
     }

@@ -181,7 +181,9 @@ final class RateLimiter: Sendable {
     private static func forget(_ buckets: inout [Name: Bucket], at now: ContinuousClock.Instant) {
         let ages = buckets.values.map { now - $0.usedAt }.sorted()
         let median = ages[ages.count / 2]
-        buckets = buckets.filter { $0.value.lease.isWaitedFor || !$0.value.waiting.isEmpty || now - $0.value.usedAt < median }
+        buckets = buckets.filter {
+            $0.value.lease.isWaitedFor || !$0.value.waiting.isEmpty || now - $0.value.usedAt < median
+        }
     }
 }
 

@@ -86,7 +86,8 @@ enum RequestHygiene {
             if byte == UInt8(ascii: "%") {
                 guard let high = bytes.next().flatMap(hexDigit), let low = bytes.next().flatMap(hexDigit) else {
                     throw Fault(
-                        status: 400, code: "malformed_\(part)", detail: "The \(part) has an incomplete percent-encoding.")
+                        status: 400, code: "malformed_\(part)",
+                        detail: "The \(part) has an incomplete percent-encoding.")
                 }
                 value = high << 4 | low
                 guard value >= 0x20, value != 0x7F else {
@@ -123,7 +124,8 @@ enum RequestHygiene {
             guard count <= RequestHygiene.headerCount, bytes <= RequestHygiene.headerBytes else {
                 throw Fault(
                     status: 431, code: "headers_too_large",
-                    detail: "More than \(RequestHygiene.headerCount) header fields or \(RequestHygiene.headerBytes) bytes.")
+                    detail:
+                        "More than \(RequestHygiene.headerCount) header fields or \(RequestHygiene.headerBytes) bytes.")
             }
             var tail: (UInt8, UInt8) = (0, 0)
             for byte in value.utf8 {

@@ -221,7 +221,8 @@ struct EventRoutes: Sendable {
         return try await position(since, .parameter("since"), call, in: tx)
     }
 
-    private func position(_ text: String, _ place: Fault.Place, _ call: Call, in tx: Transaction) async throws -> Int64 {
+    private func position(_ text: String, _ place: Fault.Place, _ call: Call, in tx: Transaction) async throws -> Int64
+    {
         try await FeedPlace.position(text, place, tenantId: call.tenantId, in: tx)
     }
 }

@@ -30,7 +30,8 @@ struct FeedUpkeep: Service {
             }
             try await database.transaction(as: .admin) { tx in
                 _ = try await tx.execute(
-                    "DELETE FROM sessions WHERE expires_at < now() - make_interval(days => \(Self.sessionDays)::integer)")
+                    "DELETE FROM sessions WHERE expires_at < now() - make_interval(days => \(Self.sessionDays)::integer)"
+                )
                 _ = try await tx.execute("DELETE FROM rate_buckets WHERE filled_at < now() - interval '1 day'")
             }
         } catch is CancellationError {

@@ -59,7 +59,8 @@ struct ReplayRoute: Sendable {
         try texts.enumerated().map { index, text in
             guard let pattern = EventPattern(text, exchange: platform.topology.exchange) else {
                 throw Problem.invalid([
-                    Fault(.pointer("/types/\(index)"), "bad_format", "It must be a routing-key pattern such as ticket.*")
+                    Fault(
+                        .pointer("/types/\(index)"), "bad_format", "It must be a routing-key pattern such as ticket.*")
                 ])
             }
             return pattern

@@ -108,7 +108,8 @@ extension ApiKeys {
         let settable = fields.filter { !$0.isReadOnly && !$0.isHidden }
         return Route(
             .post, path, on: [mount], permission: permissions.create, summary: "Create an API key",
-            description: "The answer has the key's secret in `key`. It is shown this once, also under an Idempotency-Key.",
+            description:
+                "The answer has the key's secret in `key`. It is shown this once, also under an Idempotency-Key.",
             body: .fields(mount == .admin ? [.uuid("tenantId").required] + settable : settable),
             answers: [
                 AnswerSpec(.created, "The new key, with its secret.", schema: Self.createdSchema(component))

@@ -13,7 +13,8 @@ struct ApiKeySecret: Sendable, Hashable {
     /// A new key.
     static func random() -> ApiKeySecret {
         var generator = SystemRandomNumberGenerator()
-        let characters = (0..<randomCharacters).map { _ in alphabet[Int.random(in: alphabet.indices, using: &generator)] }
+        let characters = (0..<randomCharacters).map { _ in alphabet[Int.random(in: alphabet.indices, using: &generator)]
+        }
         return ApiKeySecret(unchecked: prefix + String(decoding: characters, as: UTF8.self))
     }
 

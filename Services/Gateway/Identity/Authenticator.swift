@@ -186,7 +186,8 @@ final class Authenticator: Sendable {
             caller: caller, organization: organization,
             limits: [
                 RateLimit(
-                    policy: .user, tenantId: tenantId, bucket: "user:" + userId.text, quota: organization.plan.perCaller),
+                    policy: .user, tenantId: tenantId, bucket: "user:" + userId.text, quota: organization.plan.perCaller
+                ),
                 Self.limit(of: organization),
             ],
             expiresAt: min(sessionEnd, Timestamp(milliseconds: claims.exp * 1000)))

@@ -36,7 +36,8 @@ public enum GatewayBootstrap {
         do {
             let platform = try Platform(service: GatewayService.name, settings: settings)
             let result = try await Bootstrap(database: platform.database).run(
-                apiKey: try key("BOOTSTRAP_API_KEY", environment), adminKey: try key("BOOTSTRAP_ADMIN_KEY", environment),
+                apiKey: try key("BOOTSTRAP_API_KEY", environment),
+                adminKey: try key("BOOTSTRAP_ADMIN_KEY", environment),
                 demoPassword: environment["BOOTSTRAP_DEMO_PASSWORD"].flatMap { $0.isEmpty ? nil : $0 })
             say(
                 """
@@ -111,7 +112,8 @@ struct Bootstrap: Sendable {
             try await lock(tx)
             let op = Operation(tx: tx, tenantId: PlatformOrganization.id, requestId: "bootstrap")
             try await ensureOrganization(
-                PlatformOrganization.id, ["name": PlatformOrganization.name, "kind": "platform", "plan": Plan.unlimited.rawValue],
+                PlatformOrganization.id,
+                ["name": PlatformOrganization.name, "kind": "platform", "plan": Plan.unlimited.rawValue],
                 op)
             try await ensureKey(adminKey, name: "Platform administrator", role: .platformAdmin, op)
         }
@@ -119,7 +121,8 @@ struct Bootstrap: Sendable {
         let hash = try PasswordHash(of: password).stored
         let (tenantId, isNew) = try await database.transaction(as: .admin) { tx in
             try await lock(tx)
-            let known = try await tx.first("SELECT organization_id FROM organization_slugs WHERE slug = \(Self.demoSlug)")
+            let known = try await tx.first(
+                "SELECT organization_id FROM organization_slugs WHERE slug = \(Self.demoSlug)")
             let id = try known?.get(0, as: UUID.self) ?? UUID.v7()
             let op = Operation(tx: tx, tenantId: id, requestId: "bootstrap")
             try await ensureOrganization(

@@ -17,7 +17,8 @@ struct LoginLimits: Sendable {
 
     /// Counts an attempt; a 429 when there were too many.
     func count(organizationId: UUID, email: String, address: String) async throws {
-        let account = Hex.encode(SHA256.hash(data: Array("\(organizationId.text) \(email.lowercased())".utf8)).prefix(16))
+        let account = Hex.encode(
+            SHA256.hash(data: Array("\(organizationId.text) \(email.lowercased())".utf8)).prefix(16))
         // Both belong to the platform's buckets: an organization that doesn't exist must be counted, too.
         let limits = [
             RateLimit(

@@ -169,8 +169,10 @@ struct LoginRoutes: Sendable {
 
     private var refresh: Route {
         Route(
-            .post, "sessions/refresh", on: [.platform], access: .open, summary: "Exchange a refresh token for new tokens",
-            description: "A refresh token is good once. One that is shown again ends the session: somebody else has it.",
+            .post, "sessions/refresh", on: [.platform], access: .open,
+            summary: "Exchange a refresh token for new tokens",
+            description:
+                "A refresh token is good once. One that is shown again ends the session: somebody else has it.",
             body: .fields([.text("refreshToken", 1...200).required]),
             answers: [
                 AnswerSpec(.ok, "The tokens.", schema: Self.tokensSchema),

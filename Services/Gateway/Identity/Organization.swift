@@ -32,7 +32,8 @@ struct Organizations: Resource {
         .text("locale", 2...35).defaults(to: "en"),
         .text("timezone", 1...64).defaults(to: "UTC"),
         .strings("corsOrigins", each: 1...255, count: 0...50)
-            .described("Origins whose pages may use its routes: `https://help.example.com`, `https://*.example.com`, `*`."),
+            .described(
+                "Origins whose pages may use its routes: `https://help.example.com`, `https://*.example.com`, `*`."),
         .json("settings", ["type": "object"]).defaults(to: [:]),
         .json("branding", ["type": "object"]).defaults(to: [:]),
     ]
@@ -83,7 +84,8 @@ struct Organizations: Resource {
             return .event(
                 OrganizationCreated(
                     organizationId: record.id, organizationName: record.string("name") ?? "",
-                    parentId: record.uuid("parentId"), createdByUserId: record.uuid("createdBy"), createdAt: record.timestamp("createdAt") ?? .now,
+                    parentId: record.uuid("parentId"), createdByUserId: record.uuid("createdBy"),
+                    createdAt: record.timestamp("createdAt") ?? .now,
                     snapshot: try record.json().objectValue))
         case .update:
             return .event(

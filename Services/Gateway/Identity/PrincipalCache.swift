@@ -45,7 +45,9 @@ final class PrincipalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
 
     func store(_ key: Key, _ entry: Entry) {
         state.withLock { state in
-            if state.entries.count >= capacity, state.entries[key] == nil { Self.makeRoom(&state.entries, entry.readAt) }
+            if state.entries.count >= capacity, state.entries[key] == nil {
+                Self.makeRoom(&state.entries, entry.readAt)
+            }
             state.entries[key] = entry
         }
     }

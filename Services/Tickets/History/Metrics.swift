@@ -5,9 +5,9 @@ import Messaging
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The figures of a ticket, one row each, whose id is the ticket's. They follow the ticket at the distance of an event, and
@@ -55,7 +55,8 @@ enum MetricsTable {
     static func take(_ events: [(key: Key, event: TicketEvent)], in tx: Transaction) async throws {
         // A rebuild of the tenant waits for us, or we for it.
         let tenants = Set(events.map(\.key.tenantId)).sorted { $0.text < $1.text }
-        tx.enqueue("SELECT pg_advisory_xact_lock_shared(hashtextextended(t, 2)) FROM unnest(\(tenants.map(\.text))) AS t")
+        tx.enqueue(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended(t, 2)) FROM unnest(\(tenants.map(\.text))) AS t")
         var figures = try await load(Set(events.map(\.key)), in: tx)
         var changed: Set<Key> = []
         for (key, event) in events {

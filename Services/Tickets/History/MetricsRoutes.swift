@@ -13,13 +13,17 @@ enum MetricsRoutes {
             answers: [
                 AnswerSpec(
                     .ok, "How many tickets have figures.",
-                    schema: ["type": "object", "properties": ["tickets": ["type": "integer"]], "required": ["tickets"]],
+                    schema: [
+                        "type": "object", "properties": ["tickets": ["type": "integer"]], "required": ["tickets"],
+                    ],
                     example: ["tickets": 42])
             ],
             operationId: "rebuildTicketMetrics"
         ) { call in
             guard let tenantId = call.tenantId else {
-                throw Problem.badRequest(errors: [Fault(.parameter("tenantId"), "required", "It says whose tickets they are.")])
+                throw Problem.badRequest(errors: [
+                    Fault(.parameter("tenantId"), "required", "It says whose tickets they are.")
+                ])
             }
             let count = try await call.database.transaction(as: .tenant(tenantId), timeout: .seconds(300)) { tx in
                 try await MetricsTable.rebuild(tenantId, in: tx)

@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// One row per stay in a status. The rows of a ticket follow each other without gap or overlap; the last one is open.

@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A row of a file, checked as far as that goes without the database.
@@ -43,7 +43,9 @@ struct ImportInterpreter: Sendable {
             row.faults = [ImportFault(code: fault.code, detail: fault.detail)]
         } catch let problem as Problem {
             row.faults = problem.errors.map { fault in
-                guard case .pointer(let pointer) = fault.place else { return ImportFault(code: fault.code, detail: fault.detail) }
+                guard case .pointer(let pointer) = fault.place else {
+                    return ImportFault(code: fault.code, detail: fault.detail)
+                }
                 return ImportFault(field: String(pointer.dropFirst()), code: fault.code, detail: fault.detail)
             }
         } catch {

@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// An import that this instance has taken: for as long as its lease lasts, which each batch of rows prolongs. An instance
@@ -53,7 +53,8 @@ struct ImportClaim: Sendable {
         return try await database.transaction(as: .tenant(tenantId)) { tx in
             let op = Operation(tx: tx, tenantId: tenantId)
             var record = try await Imports.store.load(id, in: op, forUpdate: true)
-            guard record.uuid("leaseOwner") == owner, record.string("status").flatMap(ImportStatus.init)?.isOver == false
+            guard record.uuid("leaseOwner") == owner,
+                record.string("status").flatMap(ImportStatus.init)?.isOver == false
             else { return nil }
             if record.string("status") == ImportStatus.queued.rawValue {
                 record = try await Imports.store.update(

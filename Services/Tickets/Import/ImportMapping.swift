@@ -20,7 +20,8 @@ public struct ImportMapping: Sendable, Hashable {
     static func refusal(ofField field: String) -> SourceFault? {
         guard !isField(field) else { return nil }
         return SourceFault(
-            code: "unknown_field", detail: "“\(field)” can't be imported; a file may set \(fields.joined(separator: ", "))"
+            code: "unknown_field",
+            detail: "“\(field)” can't be imported; a file may set \(fields.joined(separator: ", "))"
                 + " and customFields.<key>.")
     }
 

@@ -8,9 +8,9 @@ import NIOCore
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 enum ImportRoutes {
@@ -32,7 +32,8 @@ enum ImportRoutes {
             Parameter("format", .choice(ImportFormat.allCases.map(\.rawValue)), "By the content type if not said."),
             Parameter("fileName", .text(length: 1...255, format: nil), "To be recognized by."),
             Parameter("dryRun", .boolean, "Only says what would be done."),
-            Parameter("delimiter", .text(length: 1...1, format: nil), "Between the fields of a CSV, if it is no comma."),
+            Parameter(
+                "delimiter", .text(length: 1...1, format: nil), "Between the fields of a CSV, if it is no comma."),
             .prefixed("map.", .text(length: 1...500, format: nil), "The column that is this field."),
         ],
         body: .stream(
@@ -43,7 +44,9 @@ enum ImportRoutes {
         operationId: "importTickets"
     ) { call in
         guard let tenantId = call.tenantId else {
-            throw Problem.badRequest(errors: [Fault(.parameter("tenantId"), "required", "It says whose tickets they are.")])
+            throw Problem.badRequest(errors: [
+                Fault(.parameter("tenantId"), "required", "It says whose tickets they are.")
+            ])
         }
         let request = try ImportRequest(call)
         return try await ImportUpload(call: call, tenantId: tenantId, request: request).run()
@@ -85,7 +88,8 @@ struct ImportRequest: Sendable {
         let text = arguments.string("delimiter") ?? ","
         delimiter = text.utf8.first ?? UInt8(ascii: ",")
         if text.utf8.count != 1 || text == "\"" || text == "\n" || text == "\r" {
-            faults.append(Fault(.parameter("delimiter"), "bad_format", "It is one ASCII character, no quote and no line end."))
+            faults.append(
+                Fault(.parameter("delimiter"), "bad_format", "It is one ASCII character, no quote and no line end."))
         }
         mapping = ImportMapping()
         for argument in arguments.all where argument.name.hasPrefix("map.") {
@@ -139,12 +143,15 @@ struct ImportUpload {
                 let op = op.on(tenant: tenantId)
                 let job = try await Imports.store.load(job.id, in: op, forUpdate: true)
                 let queued = try await Imports.store.update(job, changes: file.values, in: op)
-                return Answer.json(bytes: try queued.bytes(), status: .accepted, headers: [.eTag: "\"\(queued.version)\""])
-                    .with(.location, location(importId))
+                return Answer.json(
+                    bytes: try queued.bytes(), status: .accepted, headers: [.eTag: "\"\(queued.version)\""]
+                )
+                .with(.location, location(importId))
             }
         } catch {
             try? await write { op in
-                guard let job = try await Imports.store.find(importId, in: op.tx, tenantId: tenantId, forUpdate: true) else {
+                guard let job = try await Imports.store.find(importId, in: op.tx, tenantId: tenantId, forUpdate: true)
+                else {
                     return
                 }
                 try await Imports.store.delete(job, in: op)
@@ -168,7 +175,9 @@ struct ImportUpload {
 
     private var values: Values {
         var mapping = JSONObject()
-        for (field, column) in request.mapping.columns.sorted(by: { $0.key < $1.key }) { mapping[field] = .string(column) }
+        for (field, column) in request.mapping.columns.sorted(by: { $0.key < $1.key }) {
+            mapping[field] = .string(column)
+        }
         var values: Values = [
             "status": ImportStatus.uploading.rawValue, "format": request.format.rawValue, "dryRun": request.dryRun,
             "mapping": JSON.object(mapping), "totalBytes": 0, "processedBytes": 0, "processedRows": 0, "createdRows": 0,

@@ -6,9 +6,9 @@ import ServiceLifecycle
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Runs imports. Any number of instances may: each import is in the hands of one.

@@ -5,9 +5,9 @@ import HTTPTypes
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 enum MessageRoutes {
@@ -32,8 +32,10 @@ enum MessageRoutes {
                 let ticket = try await TicketResource.store.loadForChange(ticketId, in: op)
                 let message = try await MessageWriter(op: op).write(call.values, to: ticket)
                 let target = message.uuid("ticketId") ?? ticketId
-                return Answer.json(bytes: try message.bytes(), status: .created, headers: [.eTag: "\"\(message.version)\""])
-                    .with(.location, call.location(of: message.id, in: target, insteadOf: ticketId))
+                return Answer.json(
+                    bytes: try message.bytes(), status: .created, headers: [.eTag: "\"\(message.version)\""]
+                )
+                .with(.location, call.location(of: message.id, in: target, insteadOf: ticketId))
             }
         }
     ]
@@ -75,12 +77,17 @@ struct MessageWriter {
         let target =
             switch effect {
             case .taken:
-                try await TicketResource.store.write(state, to: ticket, note: TicketNote(isMessage: true), touching: true, in: op)
+                try await TicketResource.store.write(
+                    state, to: ticket, note: TicketNote(isMessage: true), touching: true, in: op)
             case .followUp:
                 try await followUp(on: ticket, op)
             }
         if let inReplyTo = given.uuid("inReplyTo") {
-            if effect == .followUp { values.set("inReplyTo", UUID?.none) } else { try await check(inReplyTo, isIn: ticket, op) }
+            if effect == .followUp {
+                values.set("inReplyTo", UUID?.none)
+            } else {
+                try await check(inReplyTo, isIn: ticket, op)
+            }
         }
         // The caller could see the ticket; a follow-up ticket is for the same customer.
         var unseen = op
@@ -104,7 +111,8 @@ struct MessageWriter {
         _ = try refusing { () throws(TicketRefusal) in
             try state.receive(from: .customer, isPublic: true, now: op.now, policy: TicketPolicy())
         }
-        return try await TicketResource.store.write(state, to: created, note: TicketNote(isMessage: true), touching: true, in: op)
+        return try await TicketResource.store.write(
+            state, to: created, note: TicketNote(isMessage: true), touching: true, in: op)
     }
 
     private func authorType(_ given: Values) throws -> AuthorType {
@@ -113,7 +121,9 @@ struct MessageWriter {
         // Who reads only their own tickets is a customer, and speaks as nobody else.
         if !caller.may("tickets.read") {
             guard asked == nil || asked == .customer else {
-                throw Problem.invalid([Fault(.pointer("/authorType"), "not_allowed", "You write as a customer.", allowed: ["customer"])])
+                throw Problem.invalid([
+                    Fault(.pointer("/authorType"), "not_allowed", "You write as a customer.", allowed: ["customer"])
+                ])
             }
             return .customer
         }

@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The tag definitions of a tenant. A tag that is put on a ticket for the first time gets one by itself. The name is what

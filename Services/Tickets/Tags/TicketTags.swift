@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The tags of one ticket, as rows: the ticket itself shows their names.
@@ -22,7 +22,9 @@ struct TicketTags: Resource {
     let parent: Parent? = .of(TicketResource())
     let permissions = ResourcePermissions(read: "tickets.read", write: "tickets.update")
     let defaultSort = "name"
-    let fields: [Field] = [.text("name", 1...TicketState.tagLengthMax).readOnly.notNull.filterable.sortable.example("vpn")]
+    let fields: [Field] = [
+        .text("name", 1...TicketState.tagLengthMax).readOnly.notNull.filterable.sortable.example("vpn")
+    ]
 
     /// The statement that puts tags on tickets.
     static func adding(_ pairs: [(ticketId: UUID, tag: TagDefinitions.Tag)], _ op: Operation) -> SQL {

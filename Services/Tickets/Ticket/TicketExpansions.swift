@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 extension Expansion {
@@ -15,9 +15,11 @@ extension Expansion {
 
     static let messages: Expansion = nested(
         "messages", "The last \(rowsMax) messages, in order.", { Messages.store }, newestFirst: true)
-    static let participants: Expansion = nested("participants", "Who takes part.", { Participants.store }, newestFirst: false)
+    static let participants: Expansion = nested(
+        "participants", "Who takes part.", { Participants.store }, newestFirst: false)
     static let history: Expansion = nested(
-        "history", "What was done to it, the last \(rowsMax) changes, in order.", { TicketAudits.store }, newestFirst: true)
+        "history", "What was done to it, the last \(rowsMax) changes, in order.", { TicketAudits.store },
+        newestFirst: true)
 
     static let metrics: Expansion = Expansion(
         "metrics", "Its figures; null until its first event has been counted.", schema: ["type": ["object", "null"]],
@@ -42,7 +44,8 @@ extension Expansion {
             for ticket in input.records {
                 let order: SQL = newestFirst ? "DESC" : "ASC"
                 let rows = try await store.select(
-                    "t.\(identifier: parent.column) = \(ticket.id) ORDER BY t.id \(order) LIMIT \(rowsMax)", in: input.tx,
+                    "t.\(identifier: parent.column) = \(ticket.id) ORDER BY t.id \(order) LIMIT \(rowsMax)",
+                    in: input.tx,
                     tenantId: ticket.tenantId, caller: input.caller)
                 var writer = JSONWriter()
                 writer.beginArray()

@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Numbers without gaps: the tenant's counter is a row that the creating transaction raises and holds until it commits. A

@@ -5,9 +5,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Tickets. Every writer (routes, messages, imports, event handlers) goes through `TicketResource.store`, so its hooks are the
@@ -23,7 +23,8 @@ struct TicketResource: Resource {
     let softDelete = true
     let keepsHistory = true
     let permissions = ResourcePermissions(
-        read: "tickets.read", readOwn: "tickets.read_own", create: "tickets.create", update: "tickets.update", delete: "tickets.delete")
+        read: "tickets.read", readOwn: "tickets.read_own", create: "tickets.create", update: "tickets.update",
+        delete: "tickets.delete")
 
     let fields: [Field] = [
         .integer("number", 1...Int64.max).readOnly.notNull.filterable.rangeFilterable.sortable
@@ -60,7 +61,9 @@ struct TicketResource: Resource {
     ]
 
     let filters: [Filter] = [
-        Filter(Parameter("tag", .text(length: 1...TicketState.tagLengthMax, format: nil), "Has one of these tags.").list) {
+        Filter(
+            Parameter("tag", .text(length: 1...TicketState.tagLengthMax, format: nil), "Has one of these tags.").list
+        ) {
             filter in
             let names = filter.strings.map { TicketState.normalized(tag: $0) ?? $0 }
             return """
@@ -125,7 +128,9 @@ struct TicketResource: Resource {
 
     /// A customer files tickets of their own, and leaves to the agents what is theirs.
     private static func checkCustomer(_ values: inout Values, _ op: Operation) throws {
-        guard let caller = op.caller, !caller.platformAdmin, !caller.may("tickets.read"), let id = caller.actorId else { return }
+        guard let caller = op.caller, !caller.platformAdmin, !caller.may("tickets.read"), let id = caller.actorId else {
+            return
+        }
         var faults: [Fault] = []
         for name in ["assigneeId", "groupId", "externalId"] where values.contains(name) && !values.isNull(name) {
             faults.append(Fault(.pointer("/\(name)"), "not_allowed", "Customers don't set it."))
@@ -190,7 +195,8 @@ struct TicketResource: Resource {
         case .create:
             return .event(
                 TicketCreated(
-                    ticketId: ticket.id, number: Int(ticket.int("number") ?? 0), subject: ticket.string("subject") ?? "",
+                    ticketId: ticket.id, number: Int(ticket.int("number") ?? 0),
+                    subject: ticket.string("subject") ?? "",
                     statusId: ticket.string("status") ?? "", priorityId: ticket.string("priority") ?? "",
                     requesterId: ticket.uuid("requesterId"), channel: ticket.string("channel") ?? "",
                     createdByUserId: ticket.uuid("createdBy"), createdAt: ticket.timestamp("createdAt") ?? .now,

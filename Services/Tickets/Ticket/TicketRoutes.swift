@@ -6,9 +6,9 @@ import HTTPTypes
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 enum TicketRoutes {
@@ -43,7 +43,8 @@ enum TicketRoutes {
         },
         operation(
             "transfer", "Move the ticket to another group", permission: "tickets.assign",
-            description: "Its agent belongs to the old group, so it is free in the new one unless an assignee is named.",
+            description:
+                "Its agent belongs to the old group, so it is free in the new one unless an assignee is named.",
             fields: [.uuid("groupId").required, .uuid("assigneeId"), assignmentReason, reason]
         ) { state, call, op in
             guard let group = call.values.uuid("groupId") else { return }
@@ -67,7 +68,8 @@ enum TicketRoutes {
             try refusing { () throws(TicketRefusal) in try state.reopen(to: target, now: op.now, policy: policy) }
         },
         Route(
-            .post, "tickets/{ticketId}/assignments", permission: "tickets.assign", summary: "Assign by adding to the history",
+            .post, "tickets/{ticketId}/assignments", permission: "tickets.assign",
+            summary: "Assign by adding to the history",
             tag: "assignments",
             body: .fields([.uuid("assigneeId").required, .uuid("groupId"), assignmentReason, .text("note", 0...500)]),
             answers: [
@@ -79,7 +81,8 @@ enum TicketRoutes {
             try await call.write { op in try await assign(call, op) }
         },
         Route(
-            .post, "tickets/{ticketId}/tags", permission: "tickets.update", summary: "Put a tag on the ticket", tag: "tags",
+            .post, "tickets/{ticketId}/tags", permission: "tickets.update", summary: "Put a tag on the ticket",
+            tag: "tags",
             body: .fields([.text("name", 1...TicketState.tagLengthMax).required.example("vpn")]),
             answers: [AnswerSpec(.created, "The tag.", schema: ["$ref": "#/components/schemas/TicketTag"])],
             operationId: "createTicketTag"
@@ -116,7 +119,8 @@ enum TicketRoutes {
                 let op = op.on(ticket)
                 var state = try TicketState(ticket)
                 try await rule(&state, call, op)
-                let written = try await TicketResource.store.write(state, to: ticket, note: TicketNote(call.values), in: op)
+                let written = try await TicketResource.store.write(
+                    state, to: ticket, note: TicketNote(call.values), in: op)
                 return .ticket(written, bytes: try written.bytes())
             }
         }

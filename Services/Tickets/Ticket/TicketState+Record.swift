@@ -4,9 +4,9 @@ import Database
 import Web
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 extension TicketState {
@@ -73,7 +73,8 @@ extension Problem {
             let targets = allowed.map(\.rawValue)
             let detail =
                 from == to
-                ? "The ticket is \(from.rawValue) already." : "A ticket that is \(from.rawValue) can't become \(to.rawValue)."
+                ? "The ticket is \(from.rawValue) already."
+                : "A ticket that is \(from.rawValue) can't become \(to.rawValue)."
             self = .conflict(
                 detail + (targets.isEmpty ? "" : " From here it can become \(targets.joined(separator: ", "))."),
                 code: "invalid_transition", allowed: targets)
@@ -95,7 +96,9 @@ extension TicketPolicy {
         guard status == .closed else { return TicketPolicy() }
         let row = try await op.tx.first(
             "SELECT settings -> 'reopenWindowDays' FROM tenant_organizations WHERE tenant_id = \(op.tenantId)")
-        guard let days = try row?.get(0, as: JSON?.self)?.intValue, daysAllowed.contains(days) else { return TicketPolicy() }
+        guard let days = try row?.get(0, as: JSON?.self)?.intValue, daysAllowed.contains(days) else {
+            return TicketPolicy()
+        }
         return TicketPolicy(reopenWindowDays: Int(days))
     }
 }

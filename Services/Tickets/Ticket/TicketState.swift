@@ -3,9 +3,9 @@
 import Contracts
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// What a tenant has set about the life of its tickets.
