@@ -6,7 +6,7 @@ struct PgbenchBound {
     let stack: StackUnderTest
 
     private static let tables = [
-        "tickets", "status_durations", "audits", "aggregate_sequences", "outbox", "ticket_counters",
+        "tickets", "ticket_status_durations", "audits", "aggregate_sequences", "outbox", "ticket_counters",
     ]
 
     func ticketsPerSecond(seconds: Int, clients: Int = 32) throws -> Double {
@@ -67,7 +67,7 @@ struct PgbenchBound {
                 "tickets", fresh: ["id": "'\\:id'", "number": ":number", "external_id": "NULL"],
                 where: "id = '\(ticket)'"),
             try copy(
-                "status_durations", fresh: ["id": "gen_random_uuid()", "ticket_id": "':id'"],
+                "ticket_status_durations", fresh: ["id": "gen_random_uuid()", "ticket_id": "':id'"],
                 where: "ticket_id = '\(ticket)'"),
             try copy("audits", fresh: ["id": "gen_random_uuid()"], where: "entity_id = '\(ticket)'"),
             "INSERT INTO bench.aggregate_sequences (tenant_id, aggregate_id, last_sequence) VALUES ('\(stack.tenant)', ':id', 1);",

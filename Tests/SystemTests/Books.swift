@@ -73,7 +73,7 @@ struct Books {
 
     private func compareMessages(_ verdict: inout Verdict) async throws {
         var counts: [String: Int] = [:]
-        for row in try await rows("SELECT body_text FROM tickets.messages WHERE body_text LIKE '\(run)-%'") {
+        for row in try await rows("SELECT body_text FROM tickets.ticket_messages WHERE body_text LIKE '\(run)-%'") {
             counts[row[0], default: 0] += 1
         }
         for mark in ledger.tickets.flatMap(\.messages) where counts[mark] == nil {
