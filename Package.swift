@@ -146,7 +146,8 @@ let package = Package(
             "ServiceLifecycleTestKit", "Tracing"),
         tests("Projections", "Projections", "Contracts", "Database", "Messaging", "Web", "TestKit"),
         tests(
-            "Tickets", "Tickets", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes", "Hummingbird",
+            "Tickets", "Tickets", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes",
+            "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),

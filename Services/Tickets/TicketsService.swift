@@ -35,8 +35,8 @@ public struct TicketsService: Microservice {
     public var resources: [any Resource] {
         [
             TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),
-            AuditTrail(of: TicketResource()), TagDefinitions(), Imports(), ImportErrors(), TenantUsers(),
-            TenantGroups(),
+            StatusDurationsByHand(), MetricsByHand(),
+            TicketAudits.resource, TagDefinitions(), Imports(), ImportErrors(), TenantUsers(), TenantGroups(),
         ]
     }
 

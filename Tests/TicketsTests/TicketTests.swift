@@ -198,6 +198,10 @@ import Web
             for (id, code) in [(gone, "deactivated"), (customer, "not_an_agent")] {
                 let reply = try await harness.send(.post, "tickets/\(ticket.id)/assign", ["assigneeId": .uuid(id)])
                 #expect(reply.status == 422 && reply.faults == ["/assigneeId \(code)"])
+                let patch = try await harness.send(.patch, "tickets/\(ticket.id)", ["assigneeId": .uuid(id)])
+                #expect(patch.status == 422)
+                let made = try await harness.send(.post, "tickets", ["subject": "x", "assigneeId": .uuid(id)])
+                #expect(made.status == 422)
             }
         }
     }
@@ -255,6 +259,33 @@ import Web
             let other = try await harness.send(
                 .post, "/v1/admin/tickets", ["tenantId": .uuid(.v7()), "subject": "z"], as: Harness.admin)
             #expect(other.status == 201 && other.json.number("number") == 1)
+        }
+    }
+}
+
+@Suite struct AdminTests {
+    @Test func `administrators put figures and stays right by hand`() async throws {
+        try await Harness.with { harness in
+            let ticket = try await harness.ticket()
+            let admin = "/v1/admin/tickets/\(ticket.id)"
+            let figures = try await harness.ok(.post, "\(admin)/metrics", ["replies": 3], as: Harness.admin)
+            #expect(try await harness.get("tickets/\(ticket.id)/metrics").data.first?.number("replies") == 3)
+            #expect(try await harness.send(.post, "\(admin)/metrics", [:], as: Harness.admin).status == 409)
+            try await harness.ok(.patch, "\(admin)/metrics/\(figures.id)", ["replies": 4], as: Harness.admin)
+            #expect(try await harness.send(.delete, "\(admin)/metrics/\(figures.id)", as: Harness.admin).status == 204)
+            #expect(try await harness.send(.post, "tickets/\(ticket.id)/metrics", [:]).status == 405)
+            let stays = "\(admin)/status_durations"
+            let stay: JSON = [
+                "status": "on_hold", "startedAt": "2026-01-01T10:00:00.000Z", "endedAt": "2026-01-01T10:01:30.500Z",
+            ]
+            let made = try await harness.ok(.post, stays, stay, as: Harness.admin)
+            #expect(made.number("seconds") == 90)
+            let backwards = try await harness.send(
+                .patch, "\(stays)/\(made.id)", ["endedAt": "2025-01-01T10:00:00.000Z"], as: Harness.admin)
+            #expect(backwards.status == 422)
+            #expect(try await harness.send(.delete, "\(stays)/\(made.id)", as: Harness.admin).status == 204)
+            #expect(try await harness.get(stays, as: Harness.admin).data.count == 1)
+            #expect(try await harness.get("tickets/\(ticket.id)").json == ticket)
         }
     }
 }

@@ -38,6 +38,44 @@ struct Metrics: Resource {
     ]
 }
 
+/// The figures under an administrator's hand: to put right what a rebuild can't, where the history has been dropped. What
+/// is written here stays until the ticket's next event or the next rebuild.
+struct MetricsByHand: Resource {
+    let path = "metrics"
+    let entity = "ticket_metrics"
+    let table = "ticket_metrics"
+    let component = "TicketMetricsByHand"
+    let summary = "The figures of a ticket, written by hand."
+    let operations: ResourceOperations = [.create, .update, .delete]
+    let stamps: ResourceStamps = [.version, .createdAt, .updatedAt]
+    let parent: Parent? = .of(TicketResource())
+    let mounts: Set<Route.Mount> = [.admin]
+    let permissions = ResourcePermissions(read: "metrics.read", write: "metrics.write")
+    let events = ResourceEvents.none
+    let fields: [Field] = [
+        .integer("replies", 0...Int64.max).defaults(to: 0),
+        .integer("agentReplies", 0...Int64.max).defaults(to: 0),
+        .integer("customerReplies", 0...Int64.max).defaults(to: 0),
+        .integer("internalNotes", 0...Int64.max).defaults(to: 0),
+        .integer("reopens", 0...Int64.max).defaults(to: 0),
+        .integer("firstResponseSeconds", 0...Int64.max),
+        .integer("resolutionSeconds", 0...Int64.max),
+        .integer("waitingSeconds", 0...Int64.max).defaults(to: 0),
+        .timestamp("ticketCreatedAt").hidden,
+        .text("status").hidden,
+        .timestamp("statusSince").hidden,
+        .integer("lastSequence", 0...Int64.max).hidden,
+    ]
+
+    func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
+        // Nothing is counted twice: what has happened so far is in what is written.
+        draft.values.set("ticketCreatedAt", op.now)
+        draft.values.set("status", TicketStatus.open.rawValue)
+        draft.values.set("statusSince", op.now)
+        draft.values.set("lastSequence", 0)
+    }
+}
+
 /// Reads and writes figures.
 enum MetricsTable {
     /// The events that change a figure.

@@ -51,3 +51,38 @@ struct StatusDurations: Resource {
         """
     }
 }
+
+/// The stays under an administrator's hand, to put right what was recorded wrong.
+struct StatusDurationsByHand: Resource {
+    let path = "status_durations"
+    let entity = "ticket_status_duration"
+    let table = "ticket_status_durations"
+    let component = "TicketStatusDurationByHand"
+    let summary = "The time a ticket spent in a status, written by hand."
+    let operations: ResourceOperations = [.create, .update, .delete]
+    let stamps: ResourceStamps = .all
+    let parent: Parent? = .of(TicketResource())
+    let mounts: Set<Route.Mount> = [.admin]
+    let permissions = ResourcePermissions(read: "metrics.read", write: "metrics.write")
+    let events = ResourceEvents.none
+    let fields: [Field] = [
+        .choice("status", TicketStatus.self).required,
+        .timestamp("startedAt").required,
+        .timestamp("endedAt"),
+        .integer("seconds", 0...Int64.max).readOnly,
+    ]
+
+    func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try Self.count(&draft) }
+    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try Self.count(&draft) }
+
+    private static func count(_ draft: inout Draft) throws {
+        guard let start = draft.timestamp("startedAt"), let end = draft.timestamp("endedAt") else {
+            draft.values.set("seconds", Int64?.none)
+            return
+        }
+        guard end >= start else {
+            throw Problem.invalid([Fault(.pointer("/endedAt"), "out_of_range", "It is before startedAt.")])
+        }
+        draft.values.set("seconds", (end.microseconds - start.microseconds) / 1_000_000)
+    }
+}

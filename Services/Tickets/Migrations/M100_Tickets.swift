@@ -88,8 +88,9 @@ extension Migration {
                 WHERE requester_email_key IS NOT NULL AND deleted_at IS NULL;
             CREATE INDEX tickets_organization_id_idx ON tickets (tenant_id, organization_id, id)
                 WHERE organization_id IS NOT NULL AND deleted_at IS NULL;
-            -- For platform administrators, whose paths name no tenant.
-            CREATE INDEX tickets_id_idx ON tickets (id);
+            -- For platform administrators, whose paths name no tenant. A hash, because it must not offer the order of
+            -- all tenants' ids to a tenant's list.
+            CREATE INDEX tickets_id_idx ON tickets USING hash (id);
             SELECT secure_tenant_table('tickets');
 
             CREATE TABLE ticket_messages (
@@ -157,6 +158,7 @@ extension Migration {
                 CONSTRAINT tags_pkey PRIMARY KEY (tenant_id, id),
                 CONSTRAINT tags_name_key UNIQUE (tenant_id, name)
             );
+            CREATE INDEX tags_id_idx ON tags USING hash (id);
             SELECT secure_tenant_table('tags');
 
             -- A row's id is that of the tag: a tag is on a ticket once.
@@ -175,6 +177,19 @@ extension Migration {
             CREATE INDEX ticket_tags_name_idx ON ticket_tags (tenant_id, name, ticket_id);
             CREATE INDEX ticket_tags_id_idx ON ticket_tags (tenant_id, id);
             SELECT secure_tenant_table('ticket_tags');
+
+            -- The scalar values of custom fields, for lists.
+            CREATE TABLE ticket_custom_values (
+                tenant_id uuid NOT NULL,
+                ticket_id uuid NOT NULL,
+                name text NOT NULL,
+                value text NOT NULL,
+                CONSTRAINT ticket_custom_values_pkey PRIMARY KEY (tenant_id, ticket_id, name, value),
+                CONSTRAINT ticket_custom_values_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id)
+                    REFERENCES tickets (tenant_id, id)
+            );
+            CREATE INDEX ticket_custom_values_value_idx ON ticket_custom_values (tenant_id, name, value, ticket_id);
+            SELECT secure_tenant_table('ticket_custom_values');
 
             CREATE TABLE ticket_assignments (
                 tenant_id uuid NOT NULL,

@@ -45,7 +45,7 @@ extension Migration {
             ) WITH (fillfactor = 50);
             CREATE INDEX ticket_imports_unfinished_idx ON ticket_imports (tenant_id, id)
                 WHERE status IN ('uploading', 'queued', 'running');
-            CREATE INDEX ticket_imports_id_idx ON ticket_imports (id);
+            CREATE INDEX ticket_imports_id_idx ON ticket_imports USING hash (id);
             SELECT secure_tenant_table('ticket_imports');
 
             CREATE TABLE ticket_import_chunks (

@@ -24,6 +24,8 @@ enum TicketConsequences {
                     held.map { (ticketId: $0.id, assigneeId: $1.assigneeId, groupId: $1.groupId) },
                     reason: isImport ? .imported : .manual, note: nil, op))
         }
+        let values = try mutations.flatMap { try CustomFieldValues.of($0.record) }
+        if !values.isEmpty { op.tx.enqueue(CustomFieldValues.adding(values, op)) }
         let names = Set(states.flatMap(\.tags))
         let tags = names.isEmpty ? [] : try await TagDefinitions.named(names.sorted(), op)
         var pairs: [(ticketId: UUID, tag: TagDefinitions.Tag)] = []
@@ -59,6 +61,10 @@ enum TicketConsequences {
         if before.status != after.status {
             op.tx.enqueue(StatusDurations.ending(ticket.id, op))
             op.tx.enqueue(StatusDurations.beginning([(ticketId: ticket.id, status: after.status)], op))
+        }
+        if mutation.changed("customFields") {
+            op.tx.enqueue(CustomFieldValues.removing(ticket.id, op))
+            op.tx.enqueue(CustomFieldValues.adding(try CustomFieldValues.of(ticket), op))
         }
         if before.assigneeId != after.assigneeId || before.groupId != after.groupId {
             op.tx.enqueue(Assignments.ending(ticket.id, op))

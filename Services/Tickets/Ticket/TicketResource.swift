@@ -46,7 +46,7 @@ struct TicketResource: Resource {
         .uuid("assigneeId").filterable.described("The agent who holds it."),
         .uuid("groupId").filterable.described("The queue it is in."),
         .uuid("formId").filterable,
-        .json("customFields").defaults(to: [:]).example(["room": "B 12"]),
+        .json("customFields", ["type": "object", "maxProperties": 100]).defaults(to: [:]).example(["room": "B 12"]),
         .timestamp("dueAt").rangeFilterable.sortable,
         .strings("tags", each: 1...TicketState.tagLengthMax, count: 0...TicketResource.tagsMax)
             .described("Lower case, each once, in order of the alphabet.").example(["vpn"]),
@@ -74,9 +74,17 @@ struct TicketResource: Resource {
         Filter(Parameter("requesterEmail", .text(length: 3...320, format: nil), "In any case.").list) { filter in
             "t.requester_email_key = ANY(ARRAY(SELECT lower(a) FROM unnest(\(filter.strings)) AS a))"
         },
-        Filter(.prefixed("customFields.", .text(length: 0...1_000, format: nil), "A custom field has this value.")) {
-            filter in
-            "t.custom_fields ->> \(filter.suffix(after: "customFields.")) = \(filter.value)"
+        Filter(
+            .prefixed(
+                "customFields.", .text(length: 0...CustomFieldValues.lengthMax, format: nil),
+                "A custom field has one of these values, or a list of them that has it."
+            ).list
+        ) { filter in
+            """
+            EXISTS (SELECT FROM ticket_custom_values AS v \
+            WHERE v.tenant_id = t.tenant_id AND v.name = \(filter.suffix(after: "customFields.")) \
+            AND v.value = ANY(\(filter.strings)) AND v.ticket_id = t.id)
+            """
         },
     ]
 
@@ -112,6 +120,7 @@ struct TicketResource: Resource {
         values.set("reopenedCount", 0)
         draft.values = values
         try Self.checkCustomer(&draft.values, op)
+        if op.caller != nil, let assignee = draft.values.uuid("assigneeId") { try await Agents.check(assignee, op) }
         Requester.resolve(in: &draft, op)
         TicketNumber.take(in: &draft, op)
     }

@@ -33,7 +33,7 @@ enum TicketRoutes {
             fields: [.uuid("assigneeId").required, .uuid("groupId"), assignmentReason, reason]
         ) { state, call, op in
             guard let assignee = call.values.uuid("assigneeId") else { return }
-            try await Agents.check(assignee, field: "assigneeId", op)
+            try await Agents.check(assignee, op)
             state.assign(to: assignee, group: call.values.uuid("groupId"))
         },
         operation(
@@ -49,7 +49,7 @@ enum TicketRoutes {
         ) { state, call, op in
             guard let group = call.values.uuid("groupId") else { return }
             let assignee = call.values.uuid("assigneeId")
-            if let assignee { try await Agents.check(assignee, field: "assigneeId", op) }
+            if let assignee { try await Agents.check(assignee, op) }
             state.transfer(to: group, assignee: assignee)
         },
         operation(
@@ -131,7 +131,7 @@ enum TicketRoutes {
         let op = op.on(ticket)
         var state = try TicketState(ticket)
         guard let assignee = call.values.uuid("assigneeId") else { throw Problem.badRequest() }
-        try await Agents.check(assignee, field: "assigneeId", op)
+        try await Agents.check(assignee, op)
         state.assign(to: assignee, group: call.values.uuid("groupId"))
         let written = try await TicketResource.store.write(state, to: ticket, note: TicketNote(call.values), in: op)
         let present = try await Assignments.store.select(

@@ -49,7 +49,10 @@ extension TicketState {
         if let wanted = values.string("priority").flatMap(TicketPriority.init(rawValue:)) { priority = wanted }
         let wasHeld = (groupId, assigneeId)
         if values.contains("groupId") { groupId = values.uuid("groupId") }
-        if values.contains("assigneeId") { assigneeId = values.uuid("assigneeId") }
+        if values.contains("assigneeId") {
+            if let wanted = values.uuid("assigneeId"), wanted != assigneeId { try await Agents.check(wanted, op) }
+            assigneeId = values.uuid("assigneeId")
+        }
         if wasHeld != (groupId, assigneeId), let caller = op.caller, !caller.may("tickets.assign") {
             throw Problem.forbidden(permission: "tickets.assign")
         }
