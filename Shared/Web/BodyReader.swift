@@ -74,13 +74,12 @@ struct BodyReader {
     /// The type, and a charset that is UTF-8 if there is one.
     private func checkMediaType(_ request: Request, _ body: Body) throws(Problem) {
         let parts = (request.headers[.contentType] ?? "").split(separator: ";").map { $0.trimming().lowercased() }
-        guard let type = parts.first, body.mediaTypes.contains(type) else {
-            throw .unsupportedMediaType(accepted: body.mediaTypes)
-        }
-        for parameter in parts.dropFirst() where parameter.hasPrefix("charset=") {
-            guard parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"" else {
-                throw .unsupportedMediaType(accepted: body.mediaTypes)
-            }
+        let charsets = parts.dropFirst().filter { $0.hasPrefix("charset=") }
+        let isUTF8 = charsets.allSatisfy { $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
+        guard let type = parts.first, body.mediaTypes.contains(type), isUTF8 else {
+            var problem = Problem.unsupportedMediaType(accepted: body.mediaTypes)
+            if request.method == .patch { problem.headers[.acceptPatch] = body.mediaTypes.joined(separator: ", ") }
+            throw problem
         }
     }
 

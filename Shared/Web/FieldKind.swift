@@ -156,6 +156,10 @@ extension Field.Kind {
                     Field.Refusals(
                         issues.map { Field.Refusal(code: $0.code, detail: $0.detail, pointer: $0.pointer) }))
             }
+            if let pointer = Self.unkeepableNumber(in: json) {
+                let detail = "A number must be below 2^63, and not closer to zero than 1e-100."
+                return .failure(Field.Refusals([Field.Refusal(code: "out_of_range", detail: detail, pointer: pointer)]))
+            }
             guard json.serialized().count <= Self.jsonBytesMax else {
                 return .failure(Field.Refusals(code: "too_long", detail: "At most \(Self.jsonBytesMax) bytes of JSON."))
             }
@@ -236,6 +240,25 @@ extension Field.Kind {
             }
         }
         return refusals.isEmpty ? .success(values) : .failure(Field.Refusals(refusals))
+    }
+
+    /// `jsonb` writes numbers without exponents: beyond these bounds what is stored would not be read as JSON again.
+    private static func unkeepableNumber(in json: JSON) -> String? {
+        switch json {
+        case .double(let value):
+            return value.magnitude < 0x1p63 && (value == 0 || value.magnitude >= 1e-100) ? nil : ""
+        case .array(let items):
+            for (index, item) in items.enumerated() {
+                if let pointer = unkeepableNumber(in: item) { return "/\(index)\(pointer)" }
+            }
+        case .object(let members):
+            for (key, value) in members {
+                if let pointer = unkeepableNumber(in: value) { return "/\(JSONPointer.escape(key))\(pointer)" }
+            }
+        case .null, .bool, .int, .string:
+            break
+        }
+        return nil
     }
 
     // MARK: Refusals

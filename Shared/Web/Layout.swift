@@ -113,6 +113,9 @@ final class Layout: Sendable {
         expandableInList = Self.unique(expandFields + expansions.filter(\.inLists).map(\.name))
         listParameters = Self.listParameters(
             fields: fields, filters: resource.filters, sorts: sortNames, expand: expandableInList)
+        precondition(
+            Set(listParameters.map(\.name)).count == listParameters.count,
+            "\(resource.entity): a filter has the name of another parameter")
         let asOf = Parameter("asOf", .timestamp, "As it stood then, rebuilt from its audit.")
         getParameters = Self.expandParameters(expandableInGet) + (resource.keepsHistory ? [asOf] : [])
         var contracts: [MutationAction: EventContract] = [:]

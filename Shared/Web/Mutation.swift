@@ -147,7 +147,8 @@ extension Operation {
 /// The events that a plain resource has without declaring them.
 enum GenericEvents {
     static func actions<R: Resource>(of resource: R) -> [MutationAction] {
-        let operations = resource.operations
+        // One that asks for events and is written by routes of its own may be written in any way.
+        let operations = resource.operations.writes ? resource.operations : .all
         var actions: [MutationAction] = []
         if operations.contains(.create) { actions.append(.create) }
         if operations.contains(.update) { actions.append(.update) }

@@ -62,9 +62,10 @@ struct ResourceRoutes<R: Resource>: Sendable {
             let page = try await call.read { tx in
                 let request = try store.pageRequest(
                     call.arguments, place: String(call.path), caller: call.caller, now: call.now)
+                let parentId = try parentId(call)
                 return try await store.page(
-                    request, in: tx, tenantId: call.tenantId, parentId: try parentId(call), caller: call.caller,
-                    now: call.now)
+                    request, in: tx, tenantId: try await tenant(call, of: parentId, in: tx), parentId: parentId,
+                    caller: call.caller, now: call.now)
             }
             var answer = Answer.json(bytes: page.bytes)
             if let next = page.next { answer.headers[.link] = "<\(call.nextPage(cursor: next))>; rel=\"next\"" }
@@ -107,14 +108,15 @@ struct ResourceRoutes<R: Resource>: Sendable {
     private func read(_ call: Call, in tx: Transaction, expand: [String]) async throws -> Record {
         let id = try call.id(idParameter)
         let parentId = try parentId(call)
+        let tenantId = try await tenant(call, of: parentId, in: tx)
         if layout.projection(expanding: expand) === layout.base {
             let record = try await store.find(
-                id, in: tx, tenantId: call.tenantId, parentId: parentId, caller: call.caller)
+                id, in: tx, tenantId: tenantId, parentId: parentId, caller: call.caller)
             guard let record else { throw store.notFound }
             return record
         }
         let record = try await store.find(
-            id, in: tx, tenantId: call.tenantId, parentId: parentId, caller: call.caller,
+            id, in: tx, tenantId: tenantId, parentId: parentId, caller: call.caller,
             projection: layout.projection(expanding: expand))
         guard let record else { throw store.notFound }
         return record
@@ -170,7 +172,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
                 try await call.write { op in
                     var op = op
                     if let tenantId { op = op.on(tenant: tenantId) }
-                    if op.isTenantOpen { op = op.on(tenant: try await parentTenant(parentId, op)) }
+                    if op.isTenantOpen { op = op.on(tenant: try await parentTenant(parentId, op.tx)) }
                     let record = try await store.create(values, parentId: parentId, in: op)
                     return answer(record, try record.bytes(), .created)
                         .with(.location, call.location(record.id.text))
@@ -199,9 +201,15 @@ struct ResourceRoutes<R: Resource>: Sendable {
         throw Problem.invalid([fault])
     }
 
-    private func parentTenant(_ parentId: UUID?, _ op: Operation) async throws -> UUID {
+    /// The tenant whose rows are read. Across tenants a nested row is looked for in its parent's: its keys begin with it.
+    private func tenant(_ call: Call, of parentId: UUID?, in tx: Transaction) async throws -> UUID? {
+        guard call.tenantId == nil, let parentId else { return call.tenantId }
+        return try await parentTenant(parentId, tx)
+    }
+
+    private func parentTenant(_ parentId: UUID?, _ tx: Transaction) async throws -> UUID {
         guard let parent = layout.parent, let parentId else { throw Problem.notFound() }
-        let row = try await op.tx.first("SELECT tenant_id FROM \(identifier: parent.table) WHERE id = \(parentId)")
+        let row = try await tx.first("SELECT tenant_id FROM \(identifier: parent.table) WHERE id = \(parentId)")
         guard let row else { throw Problem.notFound("There is no such \(parent.entity).") }
         return try row.get(0)
     }
@@ -238,11 +246,13 @@ struct ResourceRoutes<R: Resource>: Sendable {
             .delete, singleton, on: resource.mounts, permission: resource.permissions.delete,
             summary: "Delete a \(words)", tag: tag, answers: [.noContent], operationId: "delete\(resource.component)"
         ) { call in
-            try await mapping {
-                try await call.write { op in
+            do {
+                return try await call.write { op in
                     try await store.delete(try await load(call, op), in: op)
                     return .noContent
                 }
+            } catch let error as DatabaseError where error.kind == .foreignKey {
+                throw Problem.conflict("Other rows refer to the \(words).", code: "still_referenced")
             }
         }
     }

@@ -60,6 +60,7 @@ public struct ResourceStore<R: Resource>: Sendable {
         var condition: SQL = "t.id = \(id)"
         if let parent = layout.parent, let parentId {
             condition += " AND t.\(identifier: parent.column) = \(parentId)"
+            if let seen = parentCondition(parent, parentId, tenantId: tenantId, caller: caller) { condition += seen }
         }
         return try await select(
             condition, projection, in: tx, tenantId: tenantId, caller: caller, forUpdate: forUpdate, deleted: deleted
@@ -287,6 +288,18 @@ public struct ResourceStore<R: Resource>: Sendable {
         case .value(.null): "NULL"
         case .value(let value): "\(value)"
         }
+    }
+
+    /// What stands under a deleted parent, or under one that the caller may not see, is not there either. Nil where
+    /// neither can be.
+    private func parentCondition(_ parent: Parent, _ parentId: UUID, tenantId: UUID?, caller: Caller?) -> SQL? {
+        let visible = caller.flatMap { parent.visible($0) }
+        guard parent.softDelete || visible != nil else { return nil }
+        var sql: SQL = " AND EXISTS (SELECT FROM \(identifier: parent.table) AS t WHERE t.id = \(parentId)"
+        if let tenantId { sql += " AND t.tenant_id = \(tenantId)" }
+        if parent.softDelete { sql += " AND t.deleted_at IS NULL" }
+        if let visible { sql += " AND (\(visible))" }
+        return sql + ")"
     }
 
     // MARK: Consequences

@@ -55,6 +55,13 @@ public struct WebResponder: HTTPResponder {
         response.headers[.requestId] = requestId
         let duration = ContinuousClock.now - started
         metrics.record(status: response.status.code, nanoseconds: duration.nanoseconds)
+        Logger.current.debug(
+            "request answered",
+            metadata: [
+                "request.id": "\(requestId)", "http.method": "\(request.method.rawValue)",
+                "http.path": "\(target.path)", "http.status": "\(response.status.code)",
+                "duration.us": "\(duration.nanoseconds / 1_000)",
+            ])
         return response
     }
 

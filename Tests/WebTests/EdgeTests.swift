@@ -158,6 +158,7 @@ struct EdgeTests {
             let plain = try await api.send(
                 .patch, "gadgets/\(gadget.id)", ["size": 1], headers: [.contentType: "application/json-patch+json"])
             #expect(plain.status == 415)
+            #expect(plain.headers[.acceptPatch] == "application/merge-patch+json, application/json")
             #expect(try await post("a,b", "text/csv", "gadgets/upload").json["bytes"] == 3)
             #expect(try await post(String(repeating: "x", count: 1_001), "text/csv", "gadgets/upload").status == 413)
             #expect(try await post("{}", "application/json", "gadgets/upload").status == 415)

@@ -25,16 +25,23 @@ struct Harness: Sendable {
         _ body: @escaping @Sendable (Harness) async throws -> Void
     ) async throws {
         try await TestDatabase.with("sample", Sample.migrations, configure: configure) { test in
-            let api = ServiceAPI(
-                service: "sample", database: test.database,
-                authentication: .signedContext(keys: keys, audience: "sample"), resources: Sample.resources,
-                routes: Sample.routes, limits: limits)
-            var logger = Logger(label: "test")
-            logger.logLevel = .critical
-            let app = Application(responder: api.responder, logger: logger)
-            try await app.test(setup) { client in
-                try await body(Harness(client: client, test: test))
-            }
+            try await with(test, database: test.database, setup, limits: limits, body)
+        }
+    }
+
+    /// The same over a pool of the test's own.
+    static func with(
+        _ test: TestDatabase, database: Database, _ setup: TestingSetup = .ahc(),
+        limits: ServiceAPI.Limits = ServiceAPI.Limits(), _ body: @escaping @Sendable (Harness) async throws -> Void
+    ) async throws {
+        let api = ServiceAPI(
+            service: "sample", database: database, authentication: .signedContext(keys: keys, audience: "sample"),
+            resources: Sample.resources, routes: Sample.routes, limits: limits)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let app = Application(responder: api.responder, logger: logger)
+        try await app.test(setup) { client in
+            try await body(Harness(client: client, test: test))
         }
     }
 

@@ -163,6 +163,20 @@ struct FieldTests {
         #expect(refusal(.json(schema: schema), ["a": "x", "b": 1])?.split(separator: " ").count == 3)
     }
 
+    @Test(
+        "numbers in a JSON value are such as jsonb gives back", arguments: [1e18, 1e19, -1e308, 1e-90, 5e-324, 0, 0.1])
+    func storableNumbers(number: Double) async throws {
+        let isKept = number == 0 || (1e-100...9e18).contains(number.magnitude)
+        #expect(refusal(.json(schema: [:]), ["a": [.double(number)]]) == (isKept ? nil : "out_of_range"))
+        guard isKept else { return }
+        try await TestDatabase.with { test in
+            let stored = try await test.database.transaction(as: .none) { tx in
+                try await tx.first("SELECT \(JSON.double(number))")?.get(0, as: JSON.self)
+            }
+            #expect(stored?.doubleValue == number)
+        }
+    }
+
     @Test("a list names its faulty elements")
     func lists() {
         guard case .failure(let refused) = Field.Kind.strings(each: 1...2, count: 0...3).read(["", "a", "abc"]) else {

@@ -103,9 +103,14 @@ struct ResourceTests {
                 .post, "gadgets", ["name": "Lost", "categoryId": .uuid(.v7())])
             #expect(reference.status == 409)
             #expect(reference.faults == ["/categoryId unknown_reference"])
+            let category = try await api.send(.post, "categories", ["name": "Used"])
+            try await api.gadget(["categoryId": .string(category.id)])
+            let used = try await api.send(.delete, "categories/\(category.id)")
+            #expect(used.status == 409)
+            #expect(used.json["type"] == "urn:deskwire:problem:still_referenced")
             let bug = try await api.get("gadgets/explode")
             #expect(bug.status == 500)
-            for reply in [unique, check, choice, reference, bug] {
+            for reply in [unique, check, choice, reference, used, bug] {
                 for leak in ["SELECT", "INSERT", "gadgets_", "constraint", "top_secret", "\"Taken\""] {
                     #expect(!reply.text.contains(leak), "\(leak) in \(reply.text)")
                 }
@@ -238,9 +243,14 @@ struct ResourceTests {
             #expect(event["gadgetId"] == .string(gadget.id))
             #expect(event["snapshot"] == part.json)
             #expect(event["sequence"] == 2)
+            let last = try await api.send(.post, parts, ["label": "last"])
             #expect(try await api.send(.delete, "\(parts)/\(part.id)").status == 204)
-            #expect(try await api.get(parts).data.isEmpty)
+            #expect(try await api.get(parts).data.map(\.id) == [last.id])
             #expect(try await api.send(.delete, "gadgets/\(gadget.id)").status == 204)
+            for method in [HTTPRequest.Method.get, .patch, .delete] {
+                let reply = try await api.send(method, "\(parts)/\(last.id)", method == .patch ? [:] : nil)
+                #expect(reply.status == 404)
+            }
             #expect(try await api.get(parts).status == 404)
             #expect(try await api.send(.post, parts, ["label": "x"]).status == 404)
         }
@@ -325,6 +335,11 @@ struct ResourceTests {
             #expect(
                 try await api.send(.post, "gadgets/\(other.id)/parts", ["label": "x"], as: customer).status == 404)
             #expect(try await api.send(.post, "gadgets/\(own.id)/parts", ["label": "x"], as: customer).status == 201)
+            let part = try await api.send(.post, "gadgets/\(other.id)/parts", ["label": "x"])
+            #expect(try await api.get("gadgets/\(other.id)/parts/\(part.id)", as: customer).status == 404)
+            #expect(
+                try await api.send(.patch, "gadgets/\(other.id)/parts/\(part.id)", ["label": "y"], as: customer).status
+                    == 404)
         }
     }
 }
