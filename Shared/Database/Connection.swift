@@ -1,10 +1,13 @@
 import CLibPQ
+import Logging
 
 /// One connection to the server, in libpq's pipeline mode: statements go out together, answers come back in order.
 ///
 /// Unchecked because the pool leases a connection to one transaction at a time, and only that one touches it. The
 /// exception is `cancel`, which libpq allows from any thread.
 final class Connection: @unchecked Sendable {
+    private static let logger = Logger(label: "deskwire.database")
+
     private let pg: OpaquePointer
     private let canceller: OpaquePointer?
     private let socket: CInt
@@ -85,6 +88,7 @@ final class Connection: @unchecked Sendable {
     func exchange(
         _ sql: [SQL], for purpose: Purpose = .work, within limit: Duration
     ) async throws(DatabaseError) -> [ResultSet] {
+        if purpose == .work && Task.isCancelled { throw DatabaseError(.cancelled) }
         let deadline = ContinuousClock.now + limit
         let requests = try sql.map { sql throws(DatabaseError) in try Request(sql) }
         if isBroken { throw DatabaseError(.connection(outcomeUnknown: false), "the connection is gone") }
@@ -273,6 +277,10 @@ final class Connection: @unchecked Sendable {
         guard var error = DatabaseError(result) else { return lost() }
         isBroken = isBroken || PQstatus(pg) == CONNECTION_BAD || error.endsSession
         isStale = isStale || error.isStaleStatement
+        if case .other(let state) = error.kind, state.hasPrefix("42") {
+            // The statement itself is wrong; the message names things of the schema, not values.
+            Self.logger.error("a statement is refused", metadata: ["error": "\(error.serverMessage)"])
+        }
         if let field = error.constraint.flatMap({ configuration.constraintFields[$0] }) { error.field = field }
         return error
     }

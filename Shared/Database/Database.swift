@@ -5,7 +5,8 @@ import ServiceLifecycle
 ///
 /// ```swift
 /// let subject = try await database.transaction(as: .tenant(id), readOnly: true) { tx in
-///     try await tx.first("SELECT subject FROM tickets WHERE tenant_id = \(id) AND id = \(ticket)")?.get("subject", as: String.self)
+///     let row = try await tx.first("SELECT subject FROM tickets WHERE tenant_id = \(id) AND id = \(ticket)")
+///     return try row?.get("subject", as: String.self)
 /// }
 /// ```
 public final class Database: Sendable, Service {
@@ -35,21 +36,30 @@ public final class Database: Sendable, Service {
     ) async throws -> Result {
         var retriesLeft = retries
         while true {
-            let connection = try await pool.acquire()
-            defer { pool.release(connection) }
-            let transaction = Transaction(
-                on: connection, scope: scope, readOnly: readOnly, isolation: isolation, timeout: timeout)
             do {
-                let result = try await body(transaction)
-                try await transaction.commit()
-                return result
-            } catch {
-                await transaction.rollback()
-                guard retriesLeft > 0, let kind = (error as? DatabaseError)?.kind else { throw error }
-                guard kind == .serialization || kind == .deadlock else { throw error }
+                return try await attempt(as: scope, readOnly, isolation, timeout, body)
+            } catch let error as DatabaseError where error.isConflict && retriesLeft > 0 {
                 retriesLeft -= 1
             }
             try await Task.sleep(for: .milliseconds(Int.random(in: 1...20)))
+        }
+    }
+
+    private func attempt<Result>(
+        as scope: Scope, _ readOnly: Bool, _ isolation: Isolation, _ timeout: Duration?,
+        _ body: (Transaction) async throws -> Result
+    ) async throws -> Result {
+        let connection = try await pool.acquire()
+        defer { pool.release(connection) }
+        let transaction = Transaction(
+            on: connection, scope: scope, readOnly: readOnly, isolation: isolation, timeout: timeout)
+        do {
+            let result = try await body(transaction)
+            try await transaction.commit()
+            return result
+        } catch {
+            await transaction.rollback()
+            throw error
         }
     }
 

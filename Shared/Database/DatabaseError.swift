@@ -66,6 +66,9 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible {
         serverMessage = message
     }
 
+    /// Whether concurrent transactions got in each other's way.
+    var isConflict: Bool { kind == .serialization || kind == .deadlock }
+
     /// Whether the same transaction may well succeed when it is tried again a little later. Not so where its outcome is
     /// unknown: then it may have succeeded already.
     public var isTransient: Bool {

@@ -7,8 +7,13 @@ public struct Migrator: Sendable {
     private let url: String
     private let schema: String
     private let applicationRole: String
-    /// How long to wait for another migrator, and a migration for a lock on a table.
-    public var lockTimeout: Duration = .seconds(60)
+    /// How long to wait for another migrator.
+    public var migratorTimeout: Duration = .seconds(300)
+    /// How long a migration may wait for a lock on a table: as long the table's other users queue behind it. Then it
+    /// lets them pass and tries again.
+    public var lockTimeout: Duration = .seconds(2)
+    /// How often a migration that gets no lock is tried.
+    public var lockAttempts = 30
 
     /// A migrator of `schema`. The URL is that of the schema's owner.
     public init(url: String, schema: String, applicationRole: String) {
@@ -38,6 +43,7 @@ public struct Migrator: Sendable {
             GRANT SELECT ON schema_migrations TO \(SQL.quoted(identifier: applicationRole));
             """)
         let pending = try Migration.plan(migrations, applied: try Self.applied(session))
+        try set("lock_timeout", String(lockTimeout.milliseconds), session)
         for migration in pending { try apply(migration, session) }
         return pending
     }
@@ -52,17 +58,19 @@ public struct Migrator: Sendable {
     }
 
     private func open() throws -> PlainSession {
-        var configuration = DatabaseConfiguration(
-            url: url, schema: schema, applicationName: "deskwire-migrate-\(schema)")
+        var configuration = DatabaseConfiguration(url: url, schema: schema)
+        configuration.applicationName += "-migrate"
         configuration.statementTimeout = .zero
         configuration.idleInTransactionTimeout = .zero
         let session = try PlainSession(configuration.connectionParameters)
-        _ = try session.rows(
-            """
-            SELECT set_config('app.application_role', $1, false), set_config('app.scope', 'admin', false),
-                   set_config('lock_timeout', $2, false)
-            """, [applicationRole, String(lockTimeout.milliseconds)])
+        try set("app.application_role", applicationRole, session)
+        try set("app.scope", "admin", session)
+        try set("lock_timeout", String(migratorTimeout.milliseconds), session)
         return session
+    }
+
+    private func set(_ name: String, _ value: String, _ session: PlainSession) throws {
+        _ = try session.rows("SELECT set_config($1, $2, false)", [name, value])
     }
 
     private static func applied(_ session: PlainSession) throws -> [Migration.Record] {
@@ -72,20 +80,29 @@ public struct Migrator: Sendable {
     }
 
     private func apply(_ migration: Migration, _ session: PlainSession) throws {
-        do {
-            try session.execute("BEGIN")
-            try session.execute(migration.sql)
-            guard session.isInTransaction else { throw DatabaseError(.misuse, "a migration does not commit by itself") }
-            _ = try session.rows(
-                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                [String(migration.version), migration.name, migration.checksum])
-            try session.execute("COMMIT")
-        } catch let error as DatabaseError {
-            throw MigrationError.failed(
-                version: migration.version, name: migration.name,
-                reason: [error.serverMessage, error.sqlState.map { "(SQLSTATE \($0))" }].compactMap(\.self)
-                    .joined(separator: " "))
+        for attempt in 1... {
+            do {
+                return try applyOnce(migration, session)
+            } catch let error as DatabaseError {
+                if error.kind == .timeout && attempt < lockAttempts {
+                    try session.execute("ROLLBACK")
+                    continue
+                }
+                let state = error.sqlState.map { " (SQLSTATE \($0))" } ?? ""
+                throw MigrationError.failed(
+                    version: migration.version, name: migration.name, reason: error.serverMessage + state)
+            }
         }
+    }
+
+    private func applyOnce(_ migration: Migration, _ session: PlainSession) throws {
+        try session.execute("BEGIN")
+        try session.execute(migration.sql)
+        guard session.isInTransaction else { throw DatabaseError(.misuse, "a migration does not commit by itself") }
+        _ = try session.rows(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+            [String(migration.version), migration.name, migration.checksum])
+        try session.execute("COMMIT")
     }
 }
 
@@ -93,10 +110,8 @@ extension Database {
     /// Which migrations the schema lacks, as the application role sees it: for readiness.
     public func pending(_ migrations: [Migration]) async throws -> [Migration] {
         let applied = try await transaction(as: .none, readOnly: true) { transaction in
-            guard try await transaction.first("SELECT to_regclass('schema_migrations')::text")?.isNull(0) == false
-            else {
-                return [Migration.Record]()
-            }
+            let table = try await transaction.first("SELECT to_regclass('schema_migrations')::text")
+            guard try table?.get(0, as: String?.self) != nil else { return [Migration.Record]() }
             return try await transaction.query("SELECT version, checksum FROM schema_migrations").map { row in
                 let (version, checksum) = try row.decode((Int, String).self)
                 return Migration.Record(version: version, checksum: checksum)

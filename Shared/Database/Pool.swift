@@ -227,13 +227,15 @@ final class Pool: Sendable {
             let isHopeless = error.kind == .misuse
             let (isFirst, refused, tryAgain) = state.withLock { state in
                 let isFirst = state.unreachableSince == nil
-                state.unreachableSince = state.unreachableSince ?? .now
-                state.lastError = error
                 let tryAgain = state.connecting == 1 && !state.isClosed && !isHopeless
                 if !tryAgain { state.connecting -= 1 }
-                guard isHopeless else { return (isFirst, [Waiter](), tryAgain) }
-                defer { state.waiting = [] }
-                return (isFirst, state.waiting, tryAgain)
+                if isHopeless {
+                    defer { state.waiting = [] }
+                    return (isFirst, state.waiting, tryAgain)
+                }
+                state.unreachableSince = state.unreachableSince ?? .now
+                state.lastError = error
+                return (isFirst, [Waiter](), tryAgain)
             }
             for waiter in refused { hand(.failure(error), to: waiter) }
             if isFirst {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Waits for sockets, on one thread for the whole process, so that no caller's thread ever blocks.
 ///
-/// A task that must wait for a socket, or for something that another task hands over, parks here; it goes on when the
-/// socket is ready, when it is woken by `resume`, when its deadline passes, or when it is cancelled: whichever is first.
+/// A task that must wait for a socket, or for something that another task hands over, parks here. It goes on when the
+/// socket is ready, when `resume` wakes it, when its deadline passes, or when it is cancelled, whichever is first.
 final class Reactor: Sendable {
     static let shared = Reactor()
 

@@ -99,10 +99,13 @@ public struct Row: Sendable {
         do {
             return try Value.decode(self[column])
         } catch {
-            throw DatabaseError(
-                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))"
-            )
+            throw fault(in: column, error)
         }
+    }
+
+    private func fault(in column: Int, _ error: DatabaseError) -> DatabaseError {
+        let type = results.columns.types[column].oid
+        return DatabaseError(.decoding, "column \(names[column]): \(error.serverMessage) (type \(type))")
     }
 
     /// Whether a column is NULL.
@@ -115,9 +118,7 @@ public struct Row: Sendable {
         do {
             try self[column].write(to: &writer)
         } catch {
-            throw DatabaseError(
-                .decoding, "column \(names[column]): \(error.serverMessage) (type \(results.columns.types[column].oid))"
-            )
+            throw fault(in: column, error)
         }
     }
 

@@ -24,10 +24,10 @@ public struct SQLCell {
 }
 
 extension UnsafeRawBufferPointer {
-    /// The big-endian number at `offset`. The server's framing makes it complete; a short value is a decoding error.
-    func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self, at offset: Int = 0) throws(DatabaseError)
-        -> Number
-    {
+    /// The big-endian number at `offset`.
+    func number<Number: FixedWidthInteger>(
+        _ type: Number.Type = Number.self, at offset: Int = 0
+    ) throws(DatabaseError) -> Number {
         guard offset + MemoryLayout<Number>.size <= count else {
             throw DatabaseError(.decoding, "a value is cut short")
         }
@@ -69,8 +69,8 @@ extension SQLCell {
                 try visit(SQLCell(form: element, bytes: nil))
             } else {
                 guard offset + length <= bytes.count else { throw DatabaseError(.decoding, "an array is cut short") }
-                try visit(
-                    SQLCell(form: element, bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])))
+                let range = offset..<offset + length
+                try visit(SQLCell(form: element, bytes: UnsafeRawBufferPointer(rebasing: bytes[range])))
                 offset += length
             }
         }
@@ -173,10 +173,8 @@ extension CalendarDate: SQLDecodable {
     public static func decode(_ cell: SQLCell) throws(DatabaseError) -> CalendarDate {
         guard cell.form == .date else { throw cell.mismatch(CalendarDate.self) }
         let midnight = Int64(try cell.required().number(Int32.self)) * CalendarDate.microsecondsPerDay
-        guard
-            let date = CalendarDate(
-                text: String(Timestamp(microseconds: midnight + Timestamp.postgresEpoch).rfc3339.prefix(10)))
-        else { throw DatabaseError(.decoding, "a date beyond the years 1 to 9999") }
+        let text = Timestamp(microseconds: midnight + Timestamp.postgresEpoch).rfc3339.prefix(10)
+        guard let date = CalendarDate(text: String(text)) else { throw DatabaseError(.decoding, "a date out of range") }
         return date
     }
 }

@@ -63,9 +63,7 @@ public enum SQLValue: Sendable {
         case .text(let value):
             let start = bytes.count
             bytes.append(contentsOf: value.utf8)
-            guard !bytes[start...].contains(0) else {
-                throw DatabaseError(.invalidText, "text contains a NUL character")
-            }
+            if bytes[start...].contains(0) { throw DatabaseError(.invalidText, "text contains a NUL character") }
         case .bytes(let value):
             bytes.append(contentsOf: value)
         case .uuid(let value):

@@ -161,8 +161,8 @@ public final class Transaction {
         }
         if let failure { throw failure }
         if isReadOnly && isolation != .serializable && pending.isEmpty {
-            // Nothing depends on the answer, so nobody waits for it.
-            if hasBegun { try connection.send(unawaited: "COMMIT") }
+            // Nothing depends on the answer, so nobody waits for it, nor minds when the connection is lost over it.
+            if hasBegun { try? connection.send(unawaited: "COMMIT") }
         } else if hasBegun || !pending.isEmpty {
             let results = try await exchange(["COMMIT"], for: isReadOnly ? .work : .commit)
             guard results[0].tag == "COMMIT" else { throw endedEarly() }

@@ -16,8 +16,9 @@ public struct TestSchema: Sendable {
 
 /// A database of its own for a test, with the roles and schemas of a deployment.
 ///
-/// The server is the one that `DESKWIRE_TEST_DATABASE_URL` names for a superuser, or the test's own. The first test that wants a set of
-/// migrations makes a template of them, which stays for the next run; each test gets a copy of it, dropped at its end.
+/// The server is the one that `DESKWIRE_TEST_DATABASE_URL` names for a superuser, or the test's own. The first test
+/// that wants a set of migrations makes a template of them, which stays for the next run; each test gets a copy of it,
+/// dropped at its end.
 public final class TestDatabase: Sendable {
     /// The name of the database.
     public let name: String

@@ -11,9 +11,7 @@ struct IsolationTests {
         try await Tickets.with { test async throws in
             let (mine, other) = (UUID.v7(), UUID.v7())
             for tenant in [mine, mine, other] {
-                try await test.database.transaction(as: .tenant(tenant)) {
-                    try await $0.execute(Tickets.insert(tenant))
-                }
+                try await test.database.file(tenant)
             }
             #expect(try await test.database.ticketCount(as: .tenant(mine)) == 2)
             #expect(try await test.database.ticketCount(as: .tenant(other)) == 1)
@@ -27,7 +25,7 @@ struct IsolationTests {
     func noLeak() async throws {
         try await Tickets.with(configure: { $0.maxConnections = 1 }) { test async throws in
             let tenant = UUID.v7()
-            try await test.database.transaction(as: .tenant(tenant)) { try await $0.execute(Tickets.insert(tenant)) }
+            try await test.database.file(tenant)
             for scope in [Scope.tenant(tenant), .admin] {
                 #expect(try await test.database.ticketCount(as: scope) == 1)
                 #expect(try await test.database.ticketCount(as: .none) == 0)
@@ -41,11 +39,9 @@ struct IsolationTests {
         try await Tickets.with { test async throws in
             let (mine, other) = (UUID.v7(), UUID.v7())
             let theirs = UUID.v7()
-            try await test.database.transaction(as: .tenant(other)) {
-                try await $0.execute(Tickets.insert(other, theirs))
-            }
+            try await test.database.file(other, theirs)
             let insert = await #expect(throws: DatabaseError.self) {
-                try await test.database.transaction(as: .tenant(mine)) { try await $0.execute(Tickets.insert(other)) }
+                try await test.database.file(other, as: .tenant(mine))
             }
             #expect(insert?.kind == .permission)
             try await test.database.transaction(as: .tenant(mine)) { tx async throws in
@@ -132,7 +128,10 @@ struct IsolationTests {
         "A table whose keys don't begin with the tenant can't be secured",
         arguments: [
             "CREATE TABLE bad (tenant_id uuid, id uuid PRIMARY KEY); SELECT secure_tenant_table('bad');",
-            "CREATE TABLE bad (tenant_id uuid, id uuid, PRIMARY KEY (tenant_id, id), UNIQUE (id)); SELECT secure_tenant_table('bad');",
+            """
+            CREATE TABLE bad (tenant_id uuid, id uuid, PRIMARY KEY (tenant_id, id), UNIQUE (id));
+            SELECT secure_tenant_table('bad');
+            """,
             """
             CREATE TABLE bad (tenant_id uuid, id uuid, other uuid, PRIMARY KEY (tenant_id, id),
                 FOREIGN KEY (other, tenant_id) REFERENCES bad (tenant_id, id));

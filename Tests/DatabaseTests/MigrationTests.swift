@@ -63,14 +63,42 @@ struct MigrationTests {
         }
     }
 
+    @Test("A migration that can't lock a table lets others pass, and gets it later")
+    func locks() async throws {
+        try await Tickets.with { test async throws in
+            var migrator = test.migrator()
+            migrator.lockTimeout = .milliseconds(30)
+            migrator.lockAttempts = 200
+            let steps = Tickets.migrations + [step(101, "ALTER TABLE tickets ADD COLUMN more text")]
+            let migration = try await test.database.transaction(as: .admin) { tx async throws in
+                _ = try await tx.query("SELECT 1 FROM tickets")
+                let migration = Task { [migrator] in try await migrator.migrate(steps) }
+                try await eventually("the migrator has given up and tried again") {
+                    let rolledBack = try await test.superuser(
+                        "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+                    return rolledBack != [["0"]]
+                }
+                #expect(try await test.database.ticketCount(as: .admin) == 0)
+                return migration
+            }
+            #expect(try await migration.value.map(\.version) == [101])
+            migrator.lockAttempts = 1
+            try await test.database.transaction(as: .admin) { tx async throws in
+                _ = try await tx.query("SELECT 1 FROM tickets")
+                let error = await #expect(throws: MigrationError.self) {
+                    try await migrator.migrate(steps + [step(102, "DROP TABLE tickets")])
+                }
+                #expect(error?.description.contains("55P03") == true)
+            }
+        }
+    }
+
     @Test("A migration sees all tenants' rows, so that it can fill new columns")
     func backfill() async throws {
         try await Tickets.with { test async throws in
             for _ in 0..<3 {
                 let tenant = UUID.v7()
-                try await test.database.transaction(as: .tenant(tenant)) {
-                    try await $0.execute(Tickets.insert(tenant))
-                }
+                try await test.database.file(tenant)
             }
             try await test.migrator().migrate(Tickets.migrations + [step(101, "UPDATE tickets SET subject = 'filled'")])
             #expect(try await test.superuser("SELECT DISTINCT subject FROM tests.tickets") == [["filled"]])

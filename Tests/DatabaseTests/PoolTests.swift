@@ -35,9 +35,7 @@ struct PoolTests {
     @Test("Who waits too long is refused with a transient error that says so")
     func exhaustion() async throws {
         try await withBusyPool(configure: { $0.acquireTimeout = .milliseconds(500) }) { database, _ async throws in
-            let error = await #expect(throws: DatabaseError.self) {
-                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
-            }
+            let error = await #expect(throws: DatabaseError.self) { try await database.select("SELECT 1") }
             #expect(error?.kind == .poolExhausted && error?.isTransient == true)
             #expect(database.statistics.waiting == 0 && database.statistics.refused == 1)
         }
@@ -51,9 +49,7 @@ struct PoolTests {
                 Task { try await database.transaction(as: .none) { try await $0.query("SELECT 1").count } }
             }
             try await eventually("both wait") { database.statistics.waiting == 2 }
-            let error = await #expect(throws: DatabaseError.self) {
-                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
-            }
+            let error = await #expect(throws: DatabaseError.self) { try await database.select("SELECT 1") }
             #expect(error?.kind == .poolExhausted)
             letGo()
             for task in waiting { #expect(try await task.value == 1) }
@@ -93,11 +89,7 @@ struct PoolTests {
                 for number in 0..<400 {
                     group.addTask {
                         if number % 7 == 0 {
-                            let task = Task {
-                                try await test.database.transaction(as: .none) {
-                                    try await $0.query("SELECT pg_sleep(\(0.01))")
-                                }
-                            }
+                            let task = Task { try await test.database.select("SELECT pg_sleep(\(0.01))") }
                             task.cancel()
                             _ = await task.result
                             return true
@@ -128,9 +120,7 @@ struct PoolTests {
             run.cancel()
             try await run.value
             #expect(database.statistics.open == 0)
-            let error = await #expect(throws: DatabaseError.self) {
-                try await database.transaction(as: .none) { try await $0.query("SELECT 1") }
-            }
+            let error = await #expect(throws: DatabaseError.self) { try await database.select("SELECT 1") }
             #expect(error?.kind == .connection(outcomeUnknown: false))
         }
     }

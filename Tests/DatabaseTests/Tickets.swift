@@ -53,7 +53,30 @@ enum Tickets {
     static let count: SQL = "SELECT count(*) FROM tickets"
 }
 
+extension TestDatabase {
+    /// How many sessions of this database, the asking one apart, fulfil a condition on `pg_stat_activity`.
+    func sessions(_ condition: String) async throws -> Int? {
+        let rows = try await superuser(
+            """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND \(condition)
+            """)
+        return rows[0][0].flatMap { Int($0) }
+    }
+}
+
 extension Database {
+    /// The rows of one statement in a transaction of its own.
+    @discardableResult
+    func select(_ sql: SQL, as scope: Scope = .none) async throws -> [Row] {
+        try await transaction(as: scope) { try await $0.query(sql) }
+    }
+
+    /// Files a ticket for a tenant.
+    func file(_ tenant: UUID, _ id: UUID = .v7(), as scope: Scope? = nil) async throws {
+        try await transaction(as: scope ?? .tenant(tenant)) { try await $0.execute(Tickets.insert(tenant, id)) }
+    }
+
     /// How many tickets a scope sees.
     func ticketCount(as scope: Scope) async throws -> Int? {
         try await transaction(as: scope, readOnly: true) { try await $0.first(Tickets.count)?.get(0) }

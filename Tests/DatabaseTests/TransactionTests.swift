@@ -163,7 +163,10 @@ struct TransactionTests {
         "Constraints name the field and no data",
         arguments: [
             (
-                "INSERT INTO tickets (tenant_id, id, subject, external_id) SELECT tenant_id, gen_random_uuid(), 'secret', external_id FROM tickets",
+                """
+                INSERT INTO tickets (tenant_id, id, subject, external_id)
+                SELECT tenant_id, gen_random_uuid(), 'secret', external_id FROM tickets
+                """,
                 DatabaseError.Kind.unique, "externalId"
             ),
             ("UPDATE tickets SET status = 'secret'", .check, "status"),
@@ -175,9 +178,8 @@ struct TransactionTests {
     func constraints(sql: String, kind: DatabaseError.Kind, field: String?) async throws {
         try await Tickets.with(configure: { $0.constraintFields = ["odd_name": "oddField"] }) { test async throws in
             try await test.database.transaction(as: .tenant(tenant)) { tx async throws in
-                try await tx.execute(
-                    "INSERT INTO tickets (tenant_id, id, subject, external_id) VALUES (\(tenant), \(UUID.v7()), 'a', 'x')"
-                )
+                try await tx.execute(Tickets.insert(tenant))
+                try await tx.execute("UPDATE tickets SET external_id = 'x'")
             }
             let error = try await #require(throws: DatabaseError.self) {
                 try await test.database.transaction(as: .tenant(tenant)) { $0.enqueue(SQL(unsafe: sql)) }
@@ -205,10 +207,7 @@ struct TransactionTests {
                 }
                 #expect(read == number)
             }
-            #expect(
-                try await test.superuser(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
-                ) == [["0"]])
+            #expect(try await test.sessions("state LIKE 'idle in transaction%'") == 0)
         }
     }
 
@@ -279,6 +278,8 @@ struct TransactionTests {
                 for _ in 0..<8 { group.addTask { _ = try await read() } }
                 try await group.waitForAll()
             }
+            // The connection used last is the next one's as well.
+            #expect(try await read() == ["name", "owner"])
             try await test.superuser("ALTER TABLE tests.leases ADD COLUMN more text")
             let error = await #expect(throws: DatabaseError.self) { try await read() }
             #expect(error?.kind == .serialization && error?.isTransient == true)
@@ -306,19 +307,26 @@ struct TransactionTests {
 
     @Test("A cancelled task gets its thread back at once, and the server stops working for it")
     func cancellation() async throws {
-        try await Tickets.with { test async throws in
+        try await Tickets.with(configure: { $0.statementTimeout = .seconds(60) }) { test async throws in
             let task = Task {
-                try await test.database.transaction(as: .none) { try await $0.query("SELECT pg_sleep(30)") }
+                try await test.database.select("SELECT pg_sleep(30)")
             }
-            let sleepers =
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"
-            try await eventually("the statement runs") { try await test.superuser(sleepers) == [["1"]] }
+            let asleep = "query LIKE '%pg_sleep(30)%' AND state = 'active'"
+            try await eventually("the statement runs") { try await test.sessions(asleep) == 1 }
             task.cancel()
             let result = await task.result
             #expect(throws: DatabaseError.self) { _ = try result.get() }
             if case .failure(let error as DatabaseError) = result { #expect(error.kind == .cancelled) }
-            try await eventually("the server has stopped") { try await test.superuser(sleepers) == [["0"]] }
+            try await eventually("the server has stopped") { try await test.sessions(asleep) == 0 }
+            let opened = test.database.statistics.opened
+            await #expect(throws: DatabaseError.self) {
+                try await Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    try await test.database.select("SELECT 1")
+                }.value
+            }
             #expect(await test.database.ping())
+            #expect(test.database.statistics.opened <= opened + 1, "what never began costs no connection")
         }
     }
 

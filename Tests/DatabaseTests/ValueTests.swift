@@ -28,7 +28,8 @@ struct ValueTests {
                 try await roundTrip([0, 1, -1, .max, .min] as [Int64], in: tx)
                 try await roundTrip([0, 7, -7, .max, .min] as [Int], in: tx)
                 try await roundTrip([0, -0.0, 1.5, .pi, .infinity, .leastNonzeroMagnitude, 1e308] as [Double], in: tx)
-                try await roundTrip(["", "a", "é👩‍👩‍👧", "{\"a\"}", String(repeating: "x", count: 1 << 20)], in: tx)
+                try await roundTrip(["", "a", "é👩‍👩‍👧", "{\"a\"}"], in: tx)
+                try await roundTrip([String(repeating: "x", count: 1 << 20)], in: tx)
                 try await roundTrip(
                     [UUID.v7(), UUID(), try #require(UUID(text: "00000000-0000-0000-0000-000000000000"))], in: tx)
                 try await roundTrip(
@@ -97,8 +98,8 @@ struct ValueTests {
             text == #"""
                 {"a":1,"b":-2,"c":3,"d":true,"e":1.25,"f":0.1,"g":-12345678901234567890.0001230,"h":"2024-02-29",\#
                 "i":{"k": [1, "x"]},"j":{"raw":1},"k":"2026-01-02T03:04:05.678Z","l":"tickets",\#
-                "m":"01890a5d-ac96-774b-bcce-b302099a8057","n":null,"o":[1,null],"p":["a\"b"],"q":[],"r":0,"s":70000.5,\#
-                "t":"x  "}
+                "m":"01890a5d-ac96-774b-bcce-b302099a8057","n":null,"o":[1,null],"p":["a\"b"],"q":[],"r":0,\#
+                "s":70000.5,"t":"x  "}
                 """#)
     }
 
@@ -138,7 +139,7 @@ struct ValueTests {
                 "SELECT \(JSON.string("a\u{0}"))", "SELECT 'nonsense'::uuid", "SELECT \("2024-13-45")::date",
             ] {
                 let error = await #expect(throws: DatabaseError.self) {
-                    try await test.database.transaction(as: .none) { try await $0.query(sql) }
+                    try await test.database.select(sql)
                 }
                 #expect(error?.kind == .invalidText || error?.kind == .outOfRange)
             }
