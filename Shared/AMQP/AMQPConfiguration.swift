@@ -152,7 +152,7 @@ public struct AMQPBackoff: Sendable, Hashable {
     public var first: Duration
     public var limit: Duration
 
-    public init(first: Duration = .milliseconds(100), limit: Duration = .seconds(10)) {
+    public init(first: Duration = .milliseconds(100), limit: Duration = .seconds(3)) {
         self.first = first
         self.limit = limit
     }

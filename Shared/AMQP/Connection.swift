@@ -141,6 +141,7 @@ final class Connection: Sendable {
                 }
                 if isStopping {
                     if let closeDeadline {
+                        for command in commands { command.fail(AMQPError(.closed, "the client was stopped")) }
                         guard ContinuousClock.now < closeDeadline else { break }
                     } else {
                         closeDeadline = .now + .seconds(2)

@@ -13,6 +13,8 @@ final class FrameEncoder {
     /// The largest frame, its eight bytes of envelope included, that the broker takes.
     var frameMax = 4096
 
+    /// What one large message needed is given back after it.
+    private static let keptCapacity = 1024 * 1024
     private static let headerSize = 7
     private static let envelopeSize = 8
 
@@ -39,6 +41,7 @@ final class FrameEncoder {
         if head == tail {
             head = 0
             tail = 0
+            if buffer.count > Self.keptCapacity { resize(to: Self.keptCapacity) }
         }
     }
 
@@ -275,16 +278,21 @@ final class FrameEncoder {
         guard buffer.count - tail < size else { return }
         let used = count
         if buffer.count - used < size || head < used {
-            let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: max(buffer.count * 2, used + size), alignment: 8)
-            larger.copyMemory(from: pending)
-            buffer.deallocate()
-            buffer = larger
+            resize(to: max(buffer.count * 2, used + size))
         } else {
             buffer.copyMemory(from: pending)
+            head = 0
+            tail = used
         }
+    }
+
+    private func resize(to capacity: Int) {
+        let other = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
+        other.copyMemory(from: pending)
+        tail = count
         head = 0
-        tail = used
+        buffer.deallocate()
+        buffer = other
     }
 }
 

@@ -185,6 +185,27 @@ struct ConnectionTests {
         }
     }
 
+    @Test("Whatever is asked while the client stops is answered", arguments: 0..<5)
+    func askingWhileStopping(round: Int) async throws {
+        try await TestBroker.with { broker in
+            let client = AMQPClient(try broker.configuration())
+            try await client.running { client in
+                try await client.waitUntilConnected()
+                try await client.declareQueue("q")
+                await withTaskGroup(of: Void.self) { group in
+                    for number in 0..<50 {
+                        group.addTask {
+                            if number == 10 * round { client.stop() }
+                            _ = try? await client.publish(publication("q"))
+                            _ = try? await client.queueStatus("q")
+                            _ = try? await client.consume("q")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("Cancelling the running task closes the connection")
     func cancelling() async throws {
         try await TestBroker.with { broker in
