@@ -128,7 +128,7 @@ struct Events: AsyncParsableCommand {
                     let gateway = try connection.tenantConnection()
                     var path = try connection.tenantPath() + "/events?limit=200&since=\(since.urlQueryEncoded)"
                     if !type.isEmpty { path += "&types=" + type.map(\.urlQueryEncoded).joined(separator: ",") }
-                    try await gateway.pages(path) { Terminal.line($0.text) }
+                    try await gateway.pages(path) { Terminal.line(($0["payload"] ?? $0).text) }
                 }
             }
         }

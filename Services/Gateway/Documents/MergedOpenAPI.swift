@@ -20,7 +20,7 @@ enum MergedOpenAPI {
             }
             for (template, item) in document["paths"]?.objectValue ?? [:] where template.hasPrefix("/") {
                 guard let item = item.objectValue else { continue }
-                paths[template] = .object(merge(paths[template]?.objectValue ?? [:], with: item))
+                paths[template] = .object(merge(paths[template]?.objectValue ?? [:], with: withEdgeAnswers(item)))
             }
             for tag in document["tags"]?.arrayValue ?? [] {
                 guard let name = tag["name"]?.stringValue, !tags.contains(where: { $0.name == name }) else { continue }
@@ -46,11 +46,40 @@ enum MergedOpenAPI {
             "type": "http", "scheme": "bearer",
             "description": "An API key (`dw_live_…`) or an access token (EdDSA JWT).",
         ]
-        if !kinds.contains("securitySchemes") { kinds.append("securitySchemes") }
+        for (status, description) in edgeAnswers {
+            components["responses", default: [:]]["Edge\(status)"] = [
+                "description": .string(description),
+                "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
+            ]
+        }
+        for kind in ["responses", "securitySchemes"] where !kinds.contains(kind) { kinds.append(kind) }
         var all = JSONObject()
         for kind in kinds { all[kind] = .object(sorted(components[kind] ?? [:])) }
         merged["components"] = .object(all)
         return .object(merged)
+    }
+
+    /// What the edge itself may answer to any request, beside what the service documents.
+    private static let edgeAnswers: [(status: String, description: String)] = [
+        ("400", "The request is malformed; every fault is named."),
+        ("404", "There is no such thing, or it is another organization's."),
+        ("408", "The request took too long to arrive."), ("413", "The body is too large."),
+        ("414", "The path or query is too long."), ("429", "Too many requests; see Retry-After."),
+        ("431", "Too many or too large header fields."), ("500", "The platform failed."),
+        ("502", "The service broke off."), ("503", "Not available at the moment; see Retry-After."),
+        ("504", "The service took too long."),
+    ]
+
+    private static func withEdgeAnswers(_ item: JSONObject) -> JSONObject {
+        var item = item
+        for method in RouteReader.methods {
+            guard let operation = item[method], var answers = operation["responses"]?.objectValue else { continue }
+            for (status, _) in edgeAnswers where !answers.contains(status) {
+                answers[status] = ["$ref": .string("#/components/responses/Edge\(status)")]
+            }
+            item[method]?["responses"] = .object(answers)
+        }
+        return item
     }
 
     /// The first service to document a method of a path keeps it, as in the route table.
