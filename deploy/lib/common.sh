@@ -20,7 +20,8 @@ service_executable() { echo "deskwire-$1"; }
 # random_secret: 256 bits as letters and digits, so that it needs no quoting in a URL or a file.
 random_secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
-port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port_is_free() { ! port_is_taken "$1"; }
 
 # free_port: a port nobody listens on, below the range that the kernel hands out to clients.
 free_port() {

@@ -42,7 +42,7 @@ service_port() {
 
 # psql_superuser DATABASE [ARGUMENT…]
 psql_superuser() {
-    PGPASSWORD=$SUPERUSER_PASSWORD psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$DATABASE_PORT" -U postgres -d "$@"
+    PGPASSWORD=$SUPERUSER_PASSWORD PGOPTIONS="-c client_min_messages=warning" psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$DATABASE_PORT" -U postgres -d "$@"
 }
 
 # prepare_database: the database, and for each service its roles and its schema. May be repeated.
@@ -137,6 +137,8 @@ start_service() {
     if child=$(child_of "$service") && supervisor_of "$service" >/dev/null; then
         if cmp -s "$file" "$file.new" && [ "/proc/$child/exe" -ef "$executable" ]; then
             rm "$file.new"
+            # Somebody may have frozen it.
+            kill -CONT "$child"
             return
         fi
         # The supervisor knows the command line: another executable needs another supervisor.

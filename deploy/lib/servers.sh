@@ -112,14 +112,12 @@ start_rabbitmq() {
         cd "$HOME" || exit
         supervise rabbitmq "$DESKWIRE_ROOT/deploy/lib/rabbitmq-node"
     )
-    wait_until 90 "RabbitMQ's port" eval "! port_is_free $port" || {
+    # The port opens before the node takes everything; the tool fails while there is no node.
+    if ! wait_until 90 "RabbitMQ's port" port_is_taken "$port" || ! wait_until 60 "RabbitMQ's readiness" \
+        rabbitmq_command "$port" /usr/lib/rabbitmq/bin/rabbitmqctl -q await_startup --timeout 30; then
         tail -20 "$LOG/rabbitmq.log" >&2
         die "RabbitMQ does not start"
-    }
-    rabbitmq_command "$port" /usr/lib/rabbitmq/bin/rabbitmqctl -q await_startup >>"$LOG/rabbitmq.log" 2>&1 || {
-        tail -20 "$LOG/rabbitmq.log" >&2
-        die "RabbitMQ does not start"
-    }
+    fi
 }
 
 # stop_rabbitmq PORT: the node, then the port mapper it started.

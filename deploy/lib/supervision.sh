@@ -33,16 +33,8 @@ supervise() {
     shift
     if supervisor_of "$name" >/dev/null; then return; fi
     stop_supervised "$name"
-    (
-        # Nothing that is open here stays open there: a lock, or a pipe whose end our caller waits for.
-        local open
-        for open in /proc/self/fd/*; do
-            open=${open##*/}
-            if [ "$open" -gt 2 ]; then eval "exec $open>&-"; fi
-        done
-        # Who calls us from a thread that blocks signals, as Swift's do, hands that on; a service must hear TERM.
-        exec env --default-signal setsid "$DESKWIRE_ROOT/deploy/lib/supervise" "$RUN" "$LOG" "$name" "$@" </dev/null >/dev/null 2>&1
-    ) &
+    # Who calls us from a thread that blocks signals, as Swift's do, hands that on; a service must hear TERM.
+    env --default-signal setsid "$DESKWIRE_ROOT/deploy/lib/supervise" "$RUN" "$LOG" "$name" "$@" </dev/null >/dev/null 2>&1 &
     disown
 }
 
@@ -60,8 +52,8 @@ stop_supervised() {
         }
     elif [ -n "$child" ]; then
         kill -CONT "$child" 2>/dev/null || true
-        # INT is what PostgreSQL calls a fast shutdown; the others take it for TERM.
-        kill -INT "$child" 2>/dev/null || true
+        # PostgreSQL's fast shutdown is INT; RabbitMQ takes that for a call for its debugger.
+        if [ "$name" = postgres ]; then kill -INT "$child"; else kill -TERM "$child"; fi 2>/dev/null || true
         wait_until "$seconds" "the end of $name" has_ended "$child" || kill -KILL "$child" 2>/dev/null || true
     fi
     rm -f "$RUN/$name.pid" "$RUN/$name.supervisor"

@@ -146,7 +146,7 @@ public struct JSONWriter: Sendable {
         for position in text.indices {
             let byte = text[position]
             guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-            bytes.append(contentsOf: text[runStart..<position])
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[runStart..<position]))
             runStart = position + 1
             bytes.append(UInt8(ascii: "\\"))
             switch byte {
@@ -162,7 +162,7 @@ public struct JSONWriter: Sendable {
             default: bytes.append(byte)
             }
         }
-        bytes.append(contentsOf: text[runStart...])
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[runStart...]))
     }
 }
 
