@@ -17,6 +17,7 @@ final class Connection: @unchecked Sendable {
     private var unreadSyncs = 0
     /// Once true the connection is of no more use, and the server forgets whatever was not committed.
     private(set) var isBroken = false
+    private var roundTrips: UInt64 = 0
     /// A statement was refused because a migration changed its result: all statements prepared until now are stale.
     private(set) var isStale = false
     let openedAt = ContinuousClock.now
@@ -92,6 +93,7 @@ final class Connection: @unchecked Sendable {
         let deadline = ContinuousClock.now + limit
         let requests = try sql.map { sql throws(DatabaseError) in try Request(sql) }
         if isBroken { throw DatabaseError(.connection(outcomeUnknown: false), "the connection is gone") }
+        roundTrips += 1
         do {
             let expected = try send(requests, mayDeallocate: purpose == .work)
             return try await receive(expected, until: deadline, shielded: purpose != .work)
@@ -100,6 +102,12 @@ final class Connection: @unchecked Sendable {
             guard purpose == .commit, isBroken, error.sqlState != DatabaseError.idleInTransaction else { throw error }
             throw DatabaseError(.connection(outcomeUnknown: true), error.serverMessage, sqlState: error.sqlState)
         }
+    }
+
+    /// How many exchanges there have been since this was last asked.
+    func takeRoundTrips() -> UInt64 {
+        defer { roundTrips = 0 }
+        return roundTrips
     }
 
     /// Whether the session is in a transaction, sound or failed. Known after an exchange.

@@ -22,6 +22,8 @@ public struct PoolStatistics: Sendable, Hashable {
     public var waitedMicroseconds: UInt64 = 0
     /// Leases refused, because the queue was full, the wait too long, or the server away.
     public var refused: UInt64 = 0
+    /// Exchanges with the server that a transaction waited for, by connections that have been given back since.
+    public var roundTrips: UInt64 = 0
     /// Connections opened.
     public var opened: UInt64 = 0
     /// Connections closed: broken, stale or spare.
@@ -161,6 +163,7 @@ final class Pool: Sendable {
         var isKept = false
         var outdated: [Connection] = []
         let waiter: Waiter? = state.withLock { state in
+            state.totals.roundTrips += connection.takeRoundTrips()
             if connection.isStale && connection.generation == state.generation {
                 state.generation += 1
                 swap(&outdated, &state.idle)

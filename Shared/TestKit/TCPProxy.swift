@@ -24,8 +24,6 @@ public final class TCPProxy: Sendable {
         var port = 0
         var channels: [ObjectIdentifier: any Channel] = [:]
         var isStalled = false
-        var roundTrips = 0
-        var clientSpokeLast = false
         /// Channels whose other side ended during a stall, which nobody has been told yet.
         var widowed: [any Channel] = []
     }
@@ -74,16 +72,6 @@ public final class TCPProxy: Sendable {
 
     /// Connections that are open between the client and the proxy, or the proxy and the server, by two.
     public var connectionCount: Int { state.withLock { $0.channels.count / 2 } }
-
-    /// How often the client has spoken since the server had: round trips, over all connections that there were.
-    public var roundTrips: Int { state.withLock { $0.roundTrips } }
-
-    fileprivate func heard(client: Bool) {
-        state.withLock { state in
-            if client, !state.clientSpokeLast { state.roundTrips += 1 }
-            state.clientSpokeLast = client
-        }
-    }
 
     /// Closes all connections, politely.
     public func cut() {
@@ -169,8 +157,8 @@ public final class TCPProxy: Sendable {
                 if let tls = self.tls {
                     try client.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                 }
-                try client.pipeline.syncOperations.addHandler(Forwarder(to: server, of: self, fromClient: true))
-                try server.pipeline.syncOperations.addHandler(Forwarder(to: client, of: self, fromClient: false))
+                try client.pipeline.syncOperations.addHandler(Forwarder(to: server, of: self))
+                try server.pipeline.syncOperations.addHandler(Forwarder(to: client, of: self))
                 self.register(client)
                 self.register(server)
                 guard !self.isStalled else { return }
@@ -203,16 +191,13 @@ private final class Forwarder: ChannelInboundHandler {
 
     private let other: any Channel
     private let proxy: TCPProxy
-    private let fromClient: Bool
 
-    init(to other: any Channel, of proxy: TCPProxy, fromClient: Bool) {
+    init(to other: any Channel, of proxy: TCPProxy) {
         self.other = other
         self.proxy = proxy
-        self.fromClient = fromClient
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        proxy.heard(client: fromClient)
         other.write(unwrapInboundIn(data), promise: nil)
     }
 

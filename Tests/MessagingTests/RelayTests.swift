@@ -103,40 +103,31 @@ struct RelayTests {
     @Test("A crash between publish and delete repeats the event and loses nothing")
     func crashBeforeDelete() async throws {
         try await World.with { world in
-            try await TCPProxy.with(to: world.test.address.host, port: world.test.address.port) { proxy in
-                let subscriber = try await world.subscribe()
-                let items = (0..<5).map { _ in UUID.v7() }
-                let ownURL = try #require(URLComponents(string: world.test.url()))
-                var proxied = ownURL
-                proxied.host = "127.0.0.1"
-                proxied.port = proxy.port
-                let database = Database(DatabaseConfiguration(url: proxied.string ?? "", schema: World.service))
-                defer { database.close() }
-                let first = world.relay(database: database) { $0.leaseTimeToLive = .seconds(2) }
-                try await world.running(first) {
-                    try await world.publish(items)
-                    _ = try await subscriber.receive(5)
-                    try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
-                    // From here on nothing that the relay says reaches the database, as if it had died after the publish.
-                    try await world.running([
-                        {
-                            while !Task.isCancelled {
-                                if try await world.count("outbox") > 0 { proxy.stall() }
-                                try await Task.sleep(for: .milliseconds(1))
-                            }
-                        }
-                    ]) {
-                        try await world.publish(items)
-                        try await eventually("the database is out of reach") { try await world.count("outbox") > 0 }
-                    }
-                }
-                proxy.cut()
-                try await world.running(world.relay { $0.leaseTimeToLive = .seconds(2) }) {
-                    try await subscriber.receive(2, ofEach: items)
-                    try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
-                }
-                for item in items { #expect(subscriber.firstDeliveries[item] == [1, 2]) }
+            let subscriber = try await world.subscribe()
+            let items = (0..<5).map { _ in UUID.v7() }
+            try await world.running(world.relay()) {
+                try await world.publish(items)
+                try await subscriber.receive(1, ofEach: items)
+                try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
+                // From here on no delete succeeds, as if the relay had died after each publish.
+                try await world.test.superuser(
+                    """
+                    CREATE FUNCTION tests.refuse() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN RAISE EXCEPTION 'no deletes'; END $$
+                    """)
+                try await world.test.superuser(
+                    "CREATE TRIGGER refuse BEFORE DELETE ON tests.outbox EXECUTE FUNCTION tests.refuse()")
+                try await world.publish(items)
+                try await subscriber.receive(2, ofEach: items)
             }
+            #expect(try await world.count("outbox") == 5)
+            let before = subscriber.deliveries.count
+            try await world.test.superuser("DROP TRIGGER refuse ON tests.outbox")
+            try await world.running(world.relay()) {
+                try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
+                _ = try await subscriber.receive(before + 5)
+            }
+            for item in items { #expect(subscriber.firstDeliveries[item] == [1, 2]) }
         }
     }
 

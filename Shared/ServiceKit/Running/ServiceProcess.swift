@@ -180,6 +180,9 @@ struct ServiceProcess<S: Microservice>: Sendable {
                     "database_pool_waited_seconds_total", .counter, help: "Time spent waiting for a connection.",
                     Double(pool.waitedMicroseconds) / 1e6),
                 MetricSample(
+                    "database_round_trips_total", .counter, help: "Exchanges with PostgreSQL that were waited for.",
+                    Double(pool.roundTrips)),
+                MetricSample(
                     "database_pool_refused_total", .counter, help: "Transactions that got no connection in time.",
                     Double(pool.refused)),
             ]
