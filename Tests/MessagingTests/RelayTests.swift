@@ -118,14 +118,15 @@ struct RelayTests {
                 try await world.test.superuser(
                     "CREATE TRIGGER refuse BEFORE DELETE ON tests.outbox EXECUTE FUNCTION tests.refuse()")
                 try await world.publish(items)
-                try await subscriber.receive(2, ofEach: items)
+                _ = try await subscriber.receive(6)
             }
             #expect(try await world.count("outbox") == 5)
-            let before = subscriber.deliveries.count
             try await world.test.superuser("DROP TRIGGER refuse ON tests.outbox")
             try await world.running(world.relay()) {
+                try await subscriber.receive(2, ofEach: items)
                 try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
-                _ = try await subscriber.receive(before + 5)
+                // What had been published is published again.
+                _ = try await subscriber.receive(11)
             }
             for item in items { #expect(subscriber.firstDeliveries[item] == [1, 2]) }
         }
