@@ -101,6 +101,7 @@ let package = Package(
             providers: [.apt(["librabbitmq-dev"])]),
 
         shared("Contracts"),
+        shared("Conditions", "Contracts"),
         shared("Database", "Contracts", "CLibPQ", "Logging", "ServiceLifecycle"),
         shared("AMQP", "CRabbitMQ", "Logging", "ServiceLifecycle"),
         shared("Messaging", "Contracts", "Database", "AMQP", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
@@ -129,6 +130,7 @@ let package = Package(
             path: "Benchmarks/Bench", swiftSettings: settings),
 
         tests("Contracts", "Contracts"),
+        tests("Conditions", "Conditions", "Contracts"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit", "Logging", "ServiceLifecycle"),
