@@ -102,6 +102,7 @@ let package = Package(
 
         shared("Contracts"),
         shared("Conditions", "Contracts"),
+        shared("BusinessTime", "Contracts"),
         shared("Database", "Contracts", "CLibPQ", "Logging", "ServiceLifecycle"),
         shared("AMQP", "CRabbitMQ", "Logging", "ServiceLifecycle"),
         shared("Messaging", "Contracts", "Database", "AMQP", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
@@ -125,12 +126,13 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: dependencies([
-                "AMQP", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1",
+                "AMQP", "BusinessTime", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1",
             ]),
             path: "Benchmarks/Bench", swiftSettings: settings),
 
         tests("Contracts", "Contracts"),
         tests("Conditions", "Conditions", "Contracts"),
+        tests("BusinessTime", "BusinessTime", "Contracts", "TestKit"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit", "Logging", "ServiceLifecycle"),
@@ -151,6 +153,9 @@ let package = Package(
             "Tickets", "Tickets", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes",
             "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests(
+            "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
+            "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
@@ -160,7 +165,7 @@ let package = Package(
             "Tracing")
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "Projections")
-        + service("SLA", "Projections")
+        + service("SLA", "BusinessTime", "Conditions", "Projections")
         + service("Notifications", "Projections")
         + service("Knowledge", "Projections")
 )

@@ -18,12 +18,17 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Prepared outbox rows of the drain.")
     var outboxRows = 300_000
 
-    @Option(help: "Only these measures: memory, start, import, list, get, create, latency, drain; repeatable.")
+    @Option(help: "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines; repeatable.")
     var only: [String] = []
 
     func run() async throws {
-        let stack = try StackUnderTest()
         var table = ResultTable()
+        // Arithmetic alone needs no stack.
+        if only == ["deadlines"] {
+            try DeadlineMeasure(seconds: seconds).run(into: &table)
+            return print(table.text)
+        }
+        let stack = try StackUnderTest()
         func wants(_ measure: String) -> Bool { only.isEmpty || only.contains(measure) }
 
         if wants("start") { try await StartMeasure(stack: stack).run(into: &table) }
@@ -40,6 +45,7 @@ struct Bench: AsyncParsableCommand {
         if wants("get") || wants("list") {
             try await ReadMeasure(stack: stack, seconds: seconds, tickets: rows).run(into: &table)
         }
+        if wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
         if wants("drain") { try await DrainMeasure(stack: stack, rows: outboxRows).run(into: &table) }
         print(table.text)
     }
