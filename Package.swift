@@ -153,9 +153,6 @@ let package = Package(
             "Tickets", "Tickets", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes",
             "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
-        tests(
-            "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
-            "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]

@@ -18,7 +18,8 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Prepared outbox rows of the drain.")
     var outboxRows = 300_000
 
-    @Option(help: "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines; repeatable.")
+    @Option(
+        help: "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines; repeatable.")
     var only: [String] = []
 
     func run() async throws {

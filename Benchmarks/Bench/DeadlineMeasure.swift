@@ -13,7 +13,9 @@ struct DeadlineMeasure {
         }
         return try BusinessCalendar([
             "timezone": "Europe/Berlin",
-            "weeklyHours": ["mon": day, "tue": day, "wed": day, "thu": day, "fri": [["08:00", "13:00"], ["22:00", "06:00"]]],
+            "weeklyHours": [
+                "mon": day, "tue": day, "wed": day, "thu": day, "fri": [["08:00", "13:00"], ["22:00", "06:00"]],
+            ],
             "holidays": .array(holidays), "dateOverrides": ["2026-12-23": [["08:00", "12:00"]]],
             "breaks": ["2026-06-02": [["10:00", "10:30"]]],
         ])
