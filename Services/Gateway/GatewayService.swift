@@ -110,6 +110,12 @@ public struct GatewayService: Microservice {
 
     // MARK: - Edge
 
+    /// Less than the services allow: the gateway adds fields of its own to those of a client.
+    public var connections: ConnectionLimits {
+        ConnectionLimits(
+            targetBytes: RequestHygiene.targetBytes, headerBytes: 32 << 10, headerFields: 100, drainedBytes: 64 << 20)
+    }
+
     public func front(of api: ServiceAPI) -> ServiceAPI.Front? {
         let exchange = platform.topology.exchange
         directory.publish(

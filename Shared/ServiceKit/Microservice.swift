@@ -49,6 +49,8 @@ public protocol Microservice: Sendable {
     var authentication: Authentication? { get }
     /// What a request may cost.
     var limits: ServiceAPI.Limits { get }
+    /// What a connection may cost.
+    var connections: ConnectionLimits { get }
     /// Answers what none of its routes does.
     var fallback: ServiceAPI.Fallback? { get }
     /// What stands before its whole interface, made once: the gateway's edge.
@@ -69,6 +71,7 @@ extension Microservice {
     public var healthChecks: [HealthCheck] { [] }
     public var authentication: Authentication? { nil }
     public var limits: ServiceAPI.Limits { ServiceAPI.Limits() }
+    public var connections: ConnectionLimits { ConnectionLimits() }
     public var fallback: ServiceAPI.Fallback? { nil }
     public func front(of api: ServiceAPI) -> ServiceAPI.Front? { nil }
     public func listening(on port: Int) async {}

@@ -17,8 +17,9 @@ extension HTTPField.Name {
     }
 }
 
-/// The headers that every answer carries; an answer's own value wins.
-enum StandardHeaders {
+/// The headers that every answer carries: they keep browsers from doing more with it than it is for. An answer's own
+/// value wins.
+public enum StandardHeaders {
     static let fields: [(name: HTTPField.Name, value: String)] = [
         (.xContentTypeOptions, "nosniff"),
         (.xFrameOptions, "DENY"),
@@ -29,7 +30,8 @@ enum StandardHeaders {
         (.cacheControl, "no-store"),
     ]
 
-    static func add(to headers: inout HTTPFields) {
+    /// Adds those that the answer does not have yet.
+    public static func add(to headers: inout HTTPFields) {
         for (name, value) in fields where !headers.contains(name) {
             headers.append(HTTPField(name: name, value: value))
         }

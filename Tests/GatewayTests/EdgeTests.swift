@@ -250,8 +250,14 @@ struct EdgeTests {
                 #expect(answer.hasPrefix("HTTP/1.1 400"), "\(bad.prefix(30)): \(answer.prefix(40))")
             }
             let invalid = try await gateway.raw(
-                "GET /v1/open HTTP/1.1\r\n\(host)X-A: caf\u{FFFD}\r\nConnection: close\r\n\r\n")
+                "GET /v1/open HTTP/1.1\r\n\(host)X-A: caf\u{1}\r\nConnection: close\r\n\r\n")
             #expect(invalid.hasPrefix("HTTP/1.1 400"))
+            #expect(invalid.contains("application/problem+json") && invalid.contains("X-A"))
+            let long = try await gateway.raw("GET /\(String(repeating: "a", count: 9_000)) HTTP/1.1\r\n\(host)\r\n")
+            #expect(long.hasPrefix("HTTP/1.1 414"))
+            let large = try await gateway.raw(
+                "GET / HTTP/1.1\r\n\(host)X-A: \(String(repeating: "a", count: 33_000))\r\n\r\n")
+            #expect(large.hasPrefix("HTTP/1.1 431"))
             #expect(service.seen.isEmpty)
             #expect(try await gateway.send(.GET, "/v1/open", key: nil).status == 200)
         }

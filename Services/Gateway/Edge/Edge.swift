@@ -101,7 +101,7 @@ struct Edge: Sendable {
         {
             CORS.expose(&headers, to: origin)
         }
-        SecurityHeaders.add(to: &headers)
+        StandardHeaders.add(to: &headers)
     }
 
     // MARK: - The way of a request
@@ -317,13 +317,10 @@ struct Edge: Sendable {
     private static func checkHygiene(_ request: Request) throws {
         do throws(RequestHygiene.Fault) {
             _ = try RequestHygiene.check(target: request.head.path ?? "")
-            var check = RequestHygiene.HeaderCheck()
-            for field in request.headers { try check.add(name: field.name.rawName, value: field.value) }
         } catch {
-            let place: [Fault] = error.header.map { [Fault(.header($0), error.code, error.detail)] } ?? []
             throw Problem(
                 HTTPResponse.Status(code: error.status), code: error.code, title: "The request is malformed",
-                detail: error.detail, errors: place)
+                detail: error.detail)
         }
     }
 

@@ -130,6 +130,8 @@ struct Proxy: Sendable {
                 guard await pipe.send(part) else { return }
             }
             pipe.finish()
+        } catch let problem as Problem {
+            pipe.finish(.failure(problem))
         } catch {
             pipe.finish(.failure(ClientGone()))
         }

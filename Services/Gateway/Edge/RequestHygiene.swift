@@ -1,18 +1,16 @@
-/// Checks what a client wrote into the request line and the headers before anything else looks at it. Bodies are
-/// checked by the strict parsers of the services.
+import Web
+
+/// Checks the path and the query that a client asks for before anything else looks at them. Headers have been checked as
+/// they arrived, bodies are checked by the strict parsers of the services.
 enum RequestHygiene {
     static let targetBytes = 8 * 1024
-    static let headerCount = 100
-    static let headerBytes = 32 * 1024
 
     /// A fault in a request, in the words of the problem that answers it.
     struct Fault: Error, Equatable {
-        /// 400, 414 or 431.
+        /// 400 or 414.
         let status: Int
         let code: String
         let detail: String
-        /// The header that is at fault, where it is one.
-        var header: String?
     }
 
     /// Checks a request target: origin form, printable ASCII, valid percent-encoding of valid UTF-8 without control
@@ -113,37 +111,6 @@ enum RequestHygiene {
         }
     }
 
-    /// Checks header fields one after the other.
-    struct HeaderCheck {
-        private var count = 0
-        private var bytes = 0
-
-        mutating func add(name: String, value: String) throws(Fault) {
-            count += 1
-            bytes += name.utf8.count + value.utf8.count
-            guard count <= RequestHygiene.headerCount, bytes <= RequestHygiene.headerBytes else {
-                throw Fault(
-                    status: 431, code: "headers_too_large",
-                    detail:
-                        "More than \(RequestHygiene.headerCount) header fields or \(RequestHygiene.headerBytes) bytes.")
-            }
-            var tail: (UInt8, UInt8) = (0, 0)
-            for byte in value.utf8 {
-                guard byte >= 0x20 && byte != 0x7F || byte == 0x09 else {
-                    throw Fault(
-                        status: 400, code: "control_character", detail: "The header contains a control character.",
-                        header: name)
-                }
-                // The server repairs bytes that are not UTF-8 to U+FFFD (EF BF BD) before we see them.
-                if byte == 0xBD, tail == (0xEF, 0xBF) {
-                    throw Fault(
-                        status: 400, code: "invalid_utf8", detail: "The header is not valid UTF-8.", header: name)
-                }
-                tail = (tail.1, byte)
-            }
-        }
-    }
-
     /// Whether a client's request id may be taken over: short and of harmless characters.
     static func isUsable(requestId: String) -> Bool {
         (8...128).contains(requestId.utf8.count)
@@ -155,36 +122,5 @@ enum RequestHygiene {
                 default: false
                 }
             }
-    }
-}
-
-/// Validates UTF-8 byte by byte.
-struct UTF8Check {
-    private var pending = 0
-    private var low: UInt8 = 0x80
-    private var high: UInt8 = 0xBF
-
-    var isComplete: Bool { pending == 0 }
-
-    /// Takes the next byte; false when it can't follow what came before.
-    mutating func feed(_ byte: UInt8) -> Bool {
-        if pending > 0 {
-            guard byte >= low, byte <= high else { return false }
-            pending -= 1
-            (low, high) = (0x80, 0xBF)
-            return true
-        }
-        switch byte {
-        case 0x00...0x7F: return true
-        case 0xC2...0xDF: pending = 1
-        case 0xE0: (pending, low) = (2, 0xA0)
-        case 0xED: (pending, high) = (2, 0x9F)
-        case 0xE1...0xEF: pending = 2
-        case 0xF0: (pending, low) = (3, 0x90)
-        case 0xF1...0xF3: pending = 3
-        case 0xF4: (pending, high) = (3, 0x8F)
-        default: return false
-        }
-        return true
     }
 }

@@ -136,7 +136,7 @@ struct ServiceProcess<S: Microservice>: Sendable {
             exchange: platform.topology.exchange, limits: service.limits, fallback: service.fallback)
         return Application(
             responder: api.responder(behind: service.front(of: api)),
-            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(75))),
+            server: .guarded(service.connections),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.text("HTTP_HOST"), port: settings.integer("HTTP_PORT"))),
             onServerRunning: { [service] channel in

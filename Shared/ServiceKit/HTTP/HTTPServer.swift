@@ -1,0 +1,46 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+
+extension HTTPServerBuilder {
+    /// HTTP/1.1 that stands whatever a client sends: see ``Connection``.
+    static func guarded(_ limits: ConnectionLimits) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in GuardedHTTP1(limits: limits, responder: responder) }
+    }
+}
+
+/// Hummingbird's HTTP/1.1 with a ``Connection`` around its parser.
+private struct GuardedHTTP1: ServerChildChannel {
+    /// What the parser may find too large beyond what the scanner has let pass: trailers.
+    private static let parserFieldBytes = 80 << 10
+
+    let limits: ConnectionLimits
+    private let http1: HTTP1Channel
+
+    init(limits: ConnectionLimits, responder: @escaping HTTPChannelHandler.Responder) {
+        self.limits = limits
+        let parser = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: max(Self.parserFieldBytes, limits.headerBytes, limits.targetBytes + 1),
+            maxHeaderListSize: limits.headerBytes + limits.targetBytes + Self.parserFieldBytes,
+            maxHeaderFieldCount: limits.headerFields + 1)
+        http1 = HTTP1Channel(
+            responder: responder,
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [ExchangeHandler()], idleTimeout: limits.idleTime,
+                httpDecoderConfiguration: parser))
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+        http1.setup(channel: channel, logger: logger).flatMapThrowing { [limits] value in
+            let pipeline = channel.pipeline.syncOperations
+            let connection = Connection(limits)
+            try pipeline.handler(type: ExchangeHandler.self).join(connection)
+            try pipeline.addHandler(WireHandler(connection), position: .first)
+            return value
+        }
+    }
+
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await http1.handle(value: value, logger: logger)
+    }
+}
