@@ -30,10 +30,10 @@ public struct Call: Sendable {
     let query: Query
     /// The values of the path's parameters, in order.
     let pathValues: [String]
-    let bodyBytes: [UInt8]
-    let json: JSON?
+    var bodyBytes: [UInt8] = []
+    var json: JSON?
     /// The body's fields, where the route declares them.
-    public let values: Values
+    public internal(set) var values = Values()
 
     public var headers: HTTPFields { request.headers }
 

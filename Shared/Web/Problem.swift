@@ -34,6 +34,9 @@ public struct Problem: Error, Sendable {
     /// The `type` member: a URN, because the service has no page of its own for each kind of problem.
     public var type: String { "urn:deskwire:problem:\(code)" }
 
+    /// Whether it is what the request carries that is refused.
+    var isAboutContent: Bool { [400, 412, 413, 415, 422].contains(status.code) }
+
     /// The document's bytes. `instance` is the request's path.
     public func bytes(instance: String, requestId: String) -> [UInt8] {
         var writer = JSONWriter()

@@ -33,6 +33,13 @@ struct ResourceRoutes<R: Resource>: Sendable {
         [(collection, resource.mounts), (singleton, resource.mounts)]
     }
 
+    /// What paths below a row of this resource need.
+    var target: MountedRoute.Target {
+        MountedRoute.Target(path: singleton) { call in
+            _ = try await call.read { tx in try await read(call, in: tx, expand: []) }
+        }
+    }
+
     var routes: [Route] {
         let operations = resource.operations
         var routes: [Route] = []

@@ -155,6 +155,10 @@ public struct Body: Sendable {
         self.example = example
     }
 
+    var isTaken: Bool {
+        if case .none = form { false } else { true }
+    }
+
     /// A body is not looked at.
     public static let none = Body(form: .none, isRequired: false)
 

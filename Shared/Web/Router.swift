@@ -21,9 +21,20 @@ final class MountedRoute: Sendable {
     let parameters: [Parameter]
     let metrics: RouteMetrics
     let spanName: String
+    /// The rows that the path names, from the outermost on.
+    let targets: [Target]
 
-    init(_ route: Route, on mount: Route.Mount) {
+    /// The row that a resource has under its own path: `tickets/{ticketId}`.
+    struct Target: Sendable {
+        let path: String
+        /// Throws a 404 if the row that the call's path names is not there for the caller.
+        let require: @Sendable (Call) async throws -> Void
+    }
+
+    init(_ route: Route, on mount: Route.Mount, among targets: [Target] = []) {
         self.route = route
+        self.targets = targets.filter { route.path == $0.path || route.path.hasPrefix($0.path + "/") }
+            .sorted { $0.path.utf8.count < $1.path.utf8.count }
         self.mount = mount
         path = route.fullPath(on: mount)
         parameterNames = Route.parameterNames(in: path)

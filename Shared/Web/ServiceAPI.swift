@@ -70,7 +70,8 @@ public struct ServiceAPI: Sendable {
         let mountedResources = resources.map { MountedResource($0, owner: service) }
         resourceContracts = mountedResources.flatMap(\.contracts)
         var routes = mountedResources.flatMap(\.routes) + routes
-        let documented = routes.flatMap { route in route.mounts.map { MountedRoute(route, on: $0) } }
+        let targets = mountedResources.map(\.target)
+        let documented = routes.flatMap { route in route.mounts.map { MountedRoute(route, on: $0, among: targets) } }
         openAPI = OpenAPI.document(
             service: service, title: title ?? "Deskwire \(service)", version: version, routes: documented,
             components: mountedResources.flatMap(\.components))
@@ -121,12 +122,14 @@ struct MountedResource {
     let reserved: [(path: String, mounts: Set<Route.Mount>)]
     let components: [(name: String, schema: JSON)]
     let contracts: [EventContract]
+    let target: MountedRoute.Target
 
     init<R: Resource>(_ resource: R, owner: String) {
         let made = ResourceRoutes(resource)
         routes = made.routes
         reserved = made.reserved
         components = made.components
+        target = made.target
         contracts = made.contracts(owner: owner)
     }
 }

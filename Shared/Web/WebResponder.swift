@@ -127,9 +127,9 @@ public struct WebResponder: HTTPResponder {
                 if let tenant = identity.caller.tenantId { metadata["tenant.id"] = "\(tenant.text)" }
                 response = await withLogger(mergingMetadata: metadata) { _ in
                     do {
-                        let call = try await call(
+                        let call = try call(
                             request, target, mounted, values, identity.caller, requestId: requestId, now: now)
-                        return try await mounted.route.handler(call).response(isHead: request.method == .head)
+                        return try await answer(call).response(isHead: request.method == .head)
                     } catch {
                         return failure(error, request, target, requestId)
                     }
@@ -160,11 +160,10 @@ public struct WebResponder: HTTPResponder {
     private func call(
         _ request: Request, _ target: Target, _ mounted: MountedRoute, _ values: [String], _ caller: Caller,
         requestId: String, now: Timestamp
-    ) async throws -> Call {
+    ) throws -> Call {
         let tenantId = try authorize(caller, mounted, values)
         let query = try Query.parse(target.query)
         let arguments = try Arguments(query, accepting: mounted.parameters)
-        let body = try await BodyReader(limits: api.limits).read(request, mounted.route.body)
         let scope: Scope =
             switch mounted.mount {
             case .tenant: tenantId.map { .tenant($0) } ?? .none
@@ -175,7 +174,21 @@ public struct WebResponder: HTTPResponder {
             request: request, caller: caller, scope: scope,
             tenantId: tenantId ?? (mounted.mount == .admin ? arguments.uuid("tenantId") : nil), requestId: requestId,
             arguments: arguments, now: now, database: api.database, mounted: mounted, path: target.path, query: query,
-            pathValues: values, bodyBytes: body.bytes, json: body.json, values: body.values)
+            pathValues: values)
+    }
+
+    /// Reads the body and lets the route answer. What is wrong with a body is of no interest, and nobody's business, where
+    /// the row that it is for is not there: then that is the answer.
+    private func answer(_ call: Call) async throws -> Answer {
+        do {
+            var call = call
+            let body = try await BodyReader(limits: api.limits).read(call.request, call.mounted.route.body)
+            (call.bodyBytes, call.json, call.values) = (body.bytes, body.json, body.values)
+            return try await call.mounted.route.handler(call)
+        } catch let problem as Problem where problem.isAboutContent && call.mounted.route.body.isTaken {
+            for target in call.mounted.targets { try await target.require(call) }
+            throw problem
+        }
     }
 
     /// The path's tenant, if the caller may use the route at all.

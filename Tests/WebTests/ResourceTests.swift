@@ -224,6 +224,30 @@ struct ResourceTests {
         }
     }
 
+    @Test("what is not there is not found, whatever the body says")
+    func missingBeforeInvalid() async throws {
+        try await Harness.with { api in
+            let gadget = try await api.gadget()
+            let part = try await api.send(.post, "gadgets/\(gadget.id)/parts", ["label": "spring"])
+            let missing = UUID.v7().text
+            let places: [(HTTPRequest.Method, String, String)] = [
+                (.patch, "gadgets/\(gadget.id)", "gadgets/\(missing)"),
+                (.post, "gadgets/\(gadget.id)/retire", "gadgets/\(missing)/retire"),
+                (.post, "gadgets/\(gadget.id)/parts", "gadgets/\(missing)/parts"),
+                (.patch, "gadgets/\(gadget.id)/parts/\(part.id)", "gadgets/\(gadget.id)/parts/\(missing)"),
+                (.patch, "gadgets/\(gadget.id)/parts/\(part.id)", "gadgets/\(missing)/parts/\(part.id)"),
+            ]
+            for (method, there, gone) in places {
+                #expect(try await api.send(method, there, ["colour": 1]).status == 422, "\(method) \(there)")
+                for body: JSON in [["colour": 1], [:], []] {
+                    #expect(try await api.send(method, gone, body).status == 404, "\(method) \(gone) \(body.text)")
+                }
+            }
+            #expect(try await api.send(.delete, "gadgets/\(gadget.id)").status == 204)
+            #expect(try await api.send(.post, "gadgets/\(gadget.id)/parts", [:]).status == 404)
+        }
+    }
+
     @Test("nested rows belong to their parent's aggregate and vanish with it")
     func nested() async throws {
         try await Harness.with { api in
