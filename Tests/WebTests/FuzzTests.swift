@@ -109,7 +109,7 @@ struct FuzzTests {
         case 1: .bool(Bool.random(using: &random))
         case 2: .int(Int64.random(in: -5...1_100, using: &random))
         case 3: .int([Int64.min, .max, 1 << 40, -1, 0][Int.random(in: 0..<5, using: &random)])
-        case 4: .double([1e308, -1e308, 5e-324, 0.1, 3.0][Int.random(in: 0..<5, using: &random)])
+        case 4: .double([1e308, -1e308, .leastNonzeroMagnitude, 0.1, 3.0][Int.random(in: 0..<5, using: &random)])
         case 5:
             .string(
                 ["draft", "live", "2026-01-01", "9999-12-31T23:59:59Z", "a@b.c"][Int.random(in: 0..<5, using: &random)])
