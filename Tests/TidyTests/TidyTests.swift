@@ -49,7 +49,8 @@ import Testing
     ]
 
     static let ours: Set<String> = [
-        "Contracts", "Conditions", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "TestKit", "CLibPQ", "CRabbitMQ", "Gateway",
+        "Contracts", "Conditions", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "TestKit", "CLibPQ",
+        "CRabbitMQ", "Gateway",
         "Tickets", "Routing", "SLA", "Notifications", "Knowledge",
     ]
 
