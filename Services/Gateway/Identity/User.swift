@@ -97,11 +97,11 @@ enum RoleGrant {
     }
 
     /// - Parameter giver: nil where no request is behind it.
-    static func check(_ roles: [String], scopes: Set<String> = [Permission.every], by giver: Caller?) throws(Problem) {
+    static func check(_ roles: [String], scopes: Set<String> = [Permission.every], by giver: Caller?) throws {
         guard let giver, !giver.platformAdmin else { return }
         let given = Role.permissions(of: roles).narrowed(to: scopes)
         guard giver.permissions.covers(given), !roles.contains(Role.platformAdmin.rawValue) else {
-            throw .forbidden("These roles allow more than you may do yourself.")
+            throw Problem.forbidden("These roles allow more than you may do yourself.")
         }
     }
 }
