@@ -50,18 +50,35 @@ struct StackUnderTest: Sendable {
         return (response.status.code, String(buffer: body))
     }
 
-    /// Resident memory of each service's process, as one cell.
-    func residentMegabytes() -> String {
+    /// Resident memory of each service's process, now or at its peak, as one cell.
+    func residentMegabytes(peak: Bool = false) -> String {
         Self.services.map { service in
             guard let pid = try? String(contentsOf: home.appendingPathComponent("run/\(service).pid"), encoding: .utf8),
                 let status = try? String(
                     contentsOfFile: "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))/status",
                     encoding: .utf8),
-                let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+                let line = status.split(separator: "\n").first(where: { $0.hasPrefix(peak ? "VmHWM:" : "VmRSS:") }),
                 let kilobytes = Int(line.split(separator: " ")[1])
             else { return "\(service) ?" }
             return "\(service) \(kilobytes / 1024)"
         }.joined(separator: ", ")
+    }
+
+    /// The outboxes are empty and every projection has every ticket.
+    func isSettled() throws -> Bool {
+        let projections = ["routing", "sla", "notifications", "knowledge"]
+            .map { "(SELECT count(*) FROM \($0).tickets) = (SELECT count(*) FROM tickets.tickets)" }
+        let outboxes = Self.services.map { "NOT EXISTS (SELECT FROM \($0).outbox)" }
+        let history =
+            "(SELECT count(*) FROM gateway.event_feed WHERE name = 'ticket.created') = (SELECT count(*) FROM tickets.tickets)"
+        return try sql("SELECT " + (projections + outboxes + [history]).joined(separator: " AND ")) == "t"
+    }
+
+    /// Waits until nothing of the last load is under way any more, so that one measure does not disturb the next.
+    func settle() async throws {
+        guard try await seconds(within: 600, until: isSettled) != nil else {
+            throw BenchError("the backlog of the last load was not consumed within ten minutes")
+        }
     }
 
     /// Waits until `condition` holds; answers how long it took, or nil when it did not within the limit.
@@ -93,6 +110,12 @@ func shell(_ command: [String]) throws -> String {
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output
+    // The threads that tasks run on have signals blocked, and a child inherits that: pgbench would never see its alarm.
+    var none = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     try process.run()
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
