@@ -159,7 +159,10 @@ enum OpenAPI {
             if let schema = spec.schema {
                 var content: JSONObject = ["schema": schema]
                 if let example = spec.example { content["example"] = example }
-                answer["content"] = [spec.mediaType: .object(content)]
+                // A status may come with one media type or another.
+                var contents = answers[String(spec.status.code)]?["content"]?.objectValue ?? [:]
+                contents[spec.mediaType] = .object(content)
+                answer["content"] = .object(contents)
             }
             answers[String(spec.status.code)] = .object(answer)
         }

@@ -31,6 +31,20 @@ struct OpenAPITests {
         #expect(document["openapi"] == "3.1.0")
     }
 
+    @Test("has every media type of an answer")
+    func mediaTypes() {
+        let answers = ["text/csv", "application/x-ndjson"].map {
+            AnswerSpec(.ok, "The file.", schema: ["type": "string"], mediaType: $0)
+        }
+        let route = Route(.get, "export", access: .open, summary: "Export", answers: answers) { _ in .noContent }
+        let document = ServiceAPI(
+            service: "sample", database: Database(DatabaseConfiguration(url: "postgresql://nowhere", schema: "sample")),
+            authentication: Authentication { _, _ in nil }, routes: [route]
+        ).openAPI
+        let content = document["paths"]?["/v1/admin/export"]?["get"]?["responses"]?["200"]?["content"]?.objectValue
+        #expect(content?.keys.sorted() == ["application/x-ndjson", "text/csv"])
+    }
+
     @Test("names the permission, the problems and an example of every operation")
     func operations() throws {
         var operationIds: Set<String> = []
