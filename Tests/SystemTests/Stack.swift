@@ -104,9 +104,9 @@ private let unblockSignals = """
     """
 
 /// Runs a program to its end and collects what it printed on both streams.
-func deskwireRun(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws
-    -> ProcessResult
-{
+func deskwireRun(
+    _ program: String, _ arguments: [String], environment: [String: String]? = nil, directory: URL? = nil
+) async throws -> ProcessResult {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)
@@ -115,6 +115,7 @@ func deskwireRun(_ program: String, _ arguments: [String], environment: [String:
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["python3", "-c", unblockSignals, program] + arguments
     if let environment { process.environment = environment }
+    if let directory { process.currentDirectoryURL = directory }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = handle
     process.standardError = handle
