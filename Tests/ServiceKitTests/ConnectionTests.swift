@@ -332,6 +332,7 @@ struct ConnectionTests {
         let gate = Gate()
         try await with(gate: gate) { client in
             async let answer = client.run("GET /late HTTP/1.1\r\nHost: h\r\n\r\nGET /ä HTTP/1.1\r\n\r\n")
+            // The refusal is ready before the answer is.
             try await Task.sleep(for: .milliseconds(100))
             gate.open()
             #expect(await answer.parts.map(\.status) == [200, 400])
