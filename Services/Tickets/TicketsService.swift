@@ -19,6 +19,11 @@ public struct TicketsService: Microservice {
     public static let migrations: [Migration] = [
         .tickets, Projection.migration(version: 101, Projection.ofTickets), .projectionLookups, .imports,
     ]
+    public static let resources: [any Resource] = [
+        TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),
+        StatusDurationsByHand(), MetricsByHand(), TicketAudits.resource, TagDefinitions(), Imports(), ImportErrors(),
+        TenantUsers(), TenantGroups(),
+    ]
 
     private let rebuild: ProjectionRebuild
     private let database: Database
@@ -30,14 +35,6 @@ public struct TicketsService: Microservice {
     init(database: Database) {
         self.database = database
         rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Projection.ofTickets)
-    }
-
-    public var resources: [any Resource] {
-        [
-            TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),
-            StatusDurationsByHand(), MetricsByHand(),
-            TicketAudits.resource, TagDefinitions(), Imports(), ImportErrors(), TenantUsers(), TenantGroups(),
-        ]
     }
 
     public var routes: [Route] {

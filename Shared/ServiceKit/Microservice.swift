@@ -13,8 +13,8 @@ import Web
 ///     public static let name = "sla"
 ///     public static let summary = "Deadlines of tickets, their pauses, warnings and breaches."
 ///     public static let migrations: [Migration] = [.policies, .clocks]
+///     public static let resources: [any Resource] = [Policies(), Clocks()]
 ///     public init(_ platform: Platform) {}
-///     public var resources: [any Resource] { [Policies(), Clocks()] }
 ///     public var handlers: [MessageHandler] { [MessageHandler(StartClock())] }
 /// }
 /// ```
@@ -27,13 +27,16 @@ public protocol Microservice: Sendable {
     static var settings: [Setting] { get }
     /// The service's own migrations, from version 100 on.
     static var migrations: [Migration] { get }
+    /// Resources that need nothing but their declaration. Those that bring their table's migration add it to the
+    /// service's own.
+    static var resources: [any Resource] { get }
     /// What is wrong with settings that are each well-formed: what they must be together.
     static func faults(in settings: Settings) -> [SettingFault]
 
     /// Called before anything runs. The database and the broker may not be there yet: nothing is asked of them here.
     init(_ platform: Platform) async throws
 
-    /// What it serves by declaration alone.
+    /// Every resource that it serves; the static ones, unless it says otherwise.
     var resources: [any Resource] { get }
     /// What it serves otherwise.
     var routes: [Route] { get }
@@ -62,8 +65,9 @@ public protocol Microservice: Sendable {
 extension Microservice {
     public static var settings: [Setting] { [] }
     public static var migrations: [Migration] { [] }
+    public static var resources: [any Resource] { [] }
     public static func faults(in settings: Settings) -> [SettingFault] { [] }
-    public var resources: [any Resource] { [] }
+    public var resources: [any Resource] { Self.resources }
     public var routes: [Route] { [] }
     public var handlers: [MessageHandler] { [] }
     public var jobs: [any Service] { [] }
@@ -80,5 +84,8 @@ extension Microservice {
     static var allSettings: [Setting] { PlatformSettings.all + settings }
 
     /// All migrations of the schema: what every service has, then its own.
-    public static var allMigrations: [Migration] { [.platform, .messaging, .web] + migrations }
+    public static var allMigrations: [Migration] {
+        let own = migrations + resources.compactMap { type(of: $0).migration }
+        return [.platform, .messaging, .web] + own.sorted { $0.version < $1.version }
+    }
 }

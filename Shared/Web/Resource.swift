@@ -76,6 +76,8 @@ public protocol Resource: Sendable {
     var fields: [Field] { get }
 
     var table: String { get }
+    /// What makes the table, for a resource that brings its own; others are made by a migration of the service's.
+    static var migration: Migration? { get }
     /// The entity's name in the documentation: `CannedResponse`.
     var component: String { get }
     /// The documentation's sentence about it.
@@ -127,6 +129,7 @@ public protocol Resource: Sendable {
 
 extension Resource {
     public var table: String { path }
+    public static var migration: Migration? { nil }
     public var component: String { Name.capitalized(entity) }
     public var summary: String { "\(component) rows." }
     public var permissions: ResourcePermissions { ResourcePermissions(path) }
