@@ -22,7 +22,7 @@ public struct TicketsService: Microservice {
     public static let resources: [any Resource] = [
         TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),
         StatusDurationsByHand(), MetricsByHand(), TicketAudits.resource, TagDefinitions(), Imports(), ImportErrors(),
-        TenantUsers(), TenantGroups(),
+        TenantUsers(), TenantGroups(), CannedResponses(),
     ]
 
     private let rebuild: ProjectionRebuild
