@@ -129,7 +129,8 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: dependencies([
-                "AMQP", "BusinessTime", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore", "NIOHTTP1",
+                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore",
+                "NIOHTTP1",
             ]),
             path: "Benchmarks/Bench", swiftSettings: settings),
 
@@ -156,6 +157,10 @@ let package = Package(
             "Tickets", "Tickets", "AMQP", "Contracts", "Database", "Messaging", "Web", "ServiceKit", "HTTPTypes",
             "Hummingbird",
             "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests(
+            "Routing", "Routing", "Tickets", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging",
+            "Projections",
+            "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
@@ -164,7 +169,7 @@ let package = Package(
             "NIOPosix",
             "Tracing")
         + service("Tickets", "Crypto", "NIOCore", "Projections")
-        + service("Routing", "Projections")
+        + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Projections")
         + service("Notifications", "Projections")
         + service("Knowledge", "Projections")

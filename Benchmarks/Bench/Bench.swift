@@ -19,14 +19,17 @@ struct Bench: AsyncParsableCommand {
     var outboxRows = 300_000
 
     @Option(
-        help: "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines; repeatable.")
+        help:
+            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, conditions, routing; repeatable."
+    )
     var only: [String] = []
 
     func run() async throws {
         var table = ResultTable()
         // Arithmetic alone needs no stack.
-        if only == ["deadlines"] {
-            try DeadlineMeasure(seconds: seconds).run(into: &table)
+        if !only.isEmpty, Set(only).isSubset(of: ["deadlines", "conditions"]) {
+            if only.contains("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
+            if only.contains("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
             return print(table.text)
         }
         let stack = try StackUnderTest()
@@ -51,6 +54,8 @@ struct Bench: AsyncParsableCommand {
         if try await wants("get", "list") {
             try await ReadMeasure(stack: stack, seconds: seconds, tickets: rows).run(into: &table)
         }
+        if try await wants("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
+        if try await wants("routing") { try await RoutingMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
         if try await wants("drain") { try await DrainMeasure(stack: stack, rows: outboxRows).run(into: &table) }
         print(table.text)

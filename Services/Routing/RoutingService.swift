@@ -1,29 +1,69 @@
-// routing: Who works on what: decides who holds a ticket, and says why.
+// routing: who works on what: decides who holds a ticket, and says why.
 //
-// Owns      the schema `routing`; so far its copies of tickets and users.
-// Emits     nothing yet.
-// Listens   to ticket and user events, for its copies.
+// Owns      the schema `routing`: agents and what they hold, rules, queues, settings, the tickets that wait, decisions; and
+//           copies of tickets and users.
+// Emits     routing_decision.made/.failed, routing_queue_entry.created/.removed, agent.*, agent_capacity.threshold_reached,
+//           routing_rule.*, routing_queue.*, routing_settings.*
+// Listens   to ticket.*, ticket_message.added and ticket_sla_stage.entered, for the queue; to routing_decision.rejected, by
+//           which tickets refuses a decision; to user.*, for the agents.
 
+import Contracts
 import Database
 import Messaging
 import Projections
 import ServiceKit
+import ServiceLifecycle
 import Web
 
 public struct RoutingService: Microservice {
     public static let name = "routing"
     public static let summary = "Who works on what: decides who holds a ticket, and says why."
-    public static let migrations: [Migration] = [Projection.migration(version: 100, projections)]
+    public static let migrations: [Migration] = [
+        Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .routing,
+    ]
 
-    private static let projections: [Projection] = [.tickets(of: name), .users(of: name)]
+    static let projections: [Projection] = [.routedTickets, .users(of: name)]
     private let rebuild: ProjectionRebuild
+    private let database: Database
+    private let books = RuleBookStore()
 
     public init(_ platform: Platform) {
-        rebuild = ProjectionRebuild(
-            service: Self.name, database: platform.database, projections: Self.projections)
+        self.init(database: platform.database)
     }
 
-    public var resources: [any Resource] { Self.projections.map { ProjectionResource($0) } }
-    public var routes: [Route] { rebuild.routes }
-    public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } }
+    init(database: Database) {
+        self.database = database
+        rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
+    }
+
+    public var resources: [any Resource] {
+        [Agents(), RoutingRules(), RoutingQueues(), RoutingSettings(), QueueEntries(), Decisions()]
+            + Self.projections.map { ProjectionResource($0) }
+    }
+
+    public var routes: [Route] { RoutingRoutes(books: books).all + rebuild.routes }
+
+    /// The copies come first: what follows from an event is worked out from them, in the same transaction.
+    public var handlers: [MessageHandler] {
+        Self.projections.map { MessageHandler($0) }
+            + [MessageHandler(FollowTickets(books: books)), MessageHandler(KeepAgents())]
+    }
+
+    public var jobs: [any Service] { [dispatch] }
+
+    var dispatch: DispatchJob { DispatchJob(database: database, books: books) }
+}
+
+extension Projection {
+    /// Tickets with what rules can ask for. The first fields are those of the table's first migration.
+    static let routedTickets = Projection(
+        service: "routing", entity: "ticket", table: "tickets",
+        fields: [
+            .integer("number").sortable, .text("key"), .text("subject"), .text("status").filterable,
+            .text("priority").filterable, .text("type").filterable, .text("channel").filterable,
+            .uuid("requesterId").filterable, .uuid("organizationId").filterable, .uuid("assigneeId").filterable,
+            .uuid("groupId").filterable, .texts("tags"), .timestamp("dueAt").sortable, .timestamp("firstRespondedAt"),
+            .timestamp("resolvedAt"), .timestamp("closedAt"), .text("description"), .text("requesterEmail"),
+            .json("customFields"),
+        ])
 }

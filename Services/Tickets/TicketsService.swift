@@ -2,8 +2,10 @@
 //
 // Owns      the schema `tickets`: tickets, messages, participants, tags, the histories of status and holder, figures,
 //           imports; and copies of the tenants' users, groups and organizations.
-// Emits     ticket.*, ticket_message.added, ticket_internal_note.added, ticket_participant.*, tag.*, ticket_import.*
-// Listens   to its own ticket events, for the figures; to user.*, group.* and organization.*, for the copies.
+// Emits     ticket.*, ticket_message.added, ticket_internal_note.added, ticket_participant.*, tag.*, ticket_import.*,
+//           routing_decision.rejected
+// Listens   to its own ticket events, for the figures; to user.*, group.* and organization.*, for the copies; to
+//           routing_decision.made, to give tickets to whom routing has chosen.
 
 import Contracts
 import Database
@@ -42,7 +44,8 @@ public struct TicketsService: Microservice {
     }
 
     public var handlers: [MessageHandler] {
-        [MessageHandler(KeepMetrics())] + Projection.ofTickets.map { MessageHandler($0) }
+        [MessageHandler(KeepMetrics()), MessageHandler(AssignByRouting())]
+            + Projection.ofTickets.map { MessageHandler($0) }
     }
 
     public var jobs: [any Service] { [ImportRunner(database: database)] }

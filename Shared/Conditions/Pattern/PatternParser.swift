@@ -97,7 +97,7 @@ struct PatternParser {
         } else {
             return node
         }
-        if case .assertion = atom {
+        if case .assertion = atom, scalars[start - 1] != ")" {
             position = start
             throw fault("There is nothing to repeat")
         }

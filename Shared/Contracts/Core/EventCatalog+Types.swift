@@ -1,7 +1,7 @@
 /// The list to which a new event is added, by the service that owns it.
 extension EventCatalog {
     public static let types: [any Event.Type] =
-        tickets + gateway + sla + notifications + channels + surveys + crm + field + files + integrations
+        tickets + gateway + routing + sla + notifications + channels + surveys + crm + field + files + integrations
 
     private static let tickets: [any Event.Type] = [
         TicketApprovalGranted.self,
@@ -32,7 +32,6 @@ extension EventCatalog {
     ]
 
     private static let gateway: [any Event.Type] = [
-        AgentAvailabilityChanged.self,
         ApiKeyCreated.self,
         ApiKeyRevoked.self,
         GroupCreated.self,
@@ -47,6 +46,16 @@ extension EventCatalog {
         UserLoggedIn.self,
         UserLoginFailed.self,
         UserUpdated.self,
+    ]
+
+    private static let routing: [any Event.Type] = [
+        AgentAvailabilityChanged.self,
+        AgentCapacityThresholdReached.self,
+        RoutingDecisionFailed.self,
+        RoutingDecisionMade.self,
+        RoutingDecisionRejected.self,
+        RoutingQueueEntryCreated.self,
+        RoutingQueueEntryRemoved.self,
     ]
 
     private static let sla: [any Event.Type] = [

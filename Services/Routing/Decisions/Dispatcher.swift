@@ -1,0 +1,245 @@
+// Gives waiting tickets to agents.
+import Contracts
+import Database
+import Web
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Works off a tenant's queue: the queues' priority, then the tickets' priority, then who has waited longest. One process
+/// at a time does it for a tenant, so that turns are fair and capacity is never given twice; tenants are worked off side by
+/// side.
+struct Dispatcher: Sendable {
+    let books: RuleBookStore
+    /// Tickets of one transaction.
+    var batch = 100
+    /// Searches begin with this many candidates of a group beyond the tickets at hand.
+    var spareCandidates = 16
+    /// Members of groups whose reasons a failed decision looks at.
+    private static let explainedMax = 50
+
+    enum Outcome: Sendable, Equatable {
+        /// Another process is at it.
+        case busy
+        /// There is more: the next run leaves out so many at the front that nobody can take.
+        case more(skip: Int)
+        case done
+    }
+
+    /// One transaction's worth.
+    func run(_ tenantId: UUID, skip: Int = 0, in database: Database, now: Timestamp = .now) async throws -> Outcome {
+        try await database.transaction(as: .tenant(tenantId)) { tx in
+            guard try await tx.first(TenantLock.trying(tenantId))?.get(0, as: Bool.self) == true else { return .busy }
+            tx.enqueue("DELETE FROM routing_wakes WHERE tenant_id = \(tenantId)")
+            let desk = try await Desk(tenantId, books: books, now: now, in: tx)
+            if skip == 0 {
+                try await passTimers(desk)
+                try await desk.redistribute()
+            }
+            let entries = try await waiting(desk, skip: skip)
+            guard !entries.isEmpty else { return .done }
+            let left = try await decide(entries, desk)
+            return entries.count < batch ? .done : .more(skip: skip + left)
+        }
+    }
+
+    // MARK: What is due by itself
+
+    private func passTimers(_ desk: Desk) async throws {
+        let due = try await desk.entries(where: "e.wake_at <= \(desk.now) ORDER BY e.ticket_id LIMIT 1000")
+        guard !due.isEmpty else { return }
+        let lapsed = due.filter { $0.state == .reserved && ($0.reservedUntil ?? desk.now) <= desk.now }
+        var changed: [Entry] = []
+        for var entry in due where entry.pass(desk.now) { changed.append(entry) }
+        desk.tx.enqueue(Entry.updating(changed, tenantId: desk.tenantId, now: desk.now))
+        if !lapsed.isEmpty { try await desk.settleBack(lapsed.map(\.ticketId)) }
+    }
+
+    // MARK: Decisions
+
+    /// Entries that somebody may be able to take, and those that were never tried.
+    private func waiting(_ desk: Desk, skip: Int) async throws -> [Entry] {
+        try await desk.entries(
+            where: """
+                e.state = 'waiting' AND e.not_before IS NULL
+                AND (e.failure IS NULL OR e.agent_id IS NOT NULL OR EXISTS (
+                    SELECT FROM agent_memberships AS m
+                    WHERE m.tenant_id = e.tenant_id AND m.group_id = ANY(e.group_ids) AND m.is_open))
+                ORDER BY e.queue_priority DESC, e.rank DESC, e.order_due, e.routable_at, e.id
+                LIMIT \(batch) OFFSET \(skip)
+                """)
+    }
+
+    /// Decides about the entries, in their order. Answers how many stay.
+    private func decide(_ entries: [Entry], _ desk: Desk) async throws -> Int {
+        let known = try await people(of: entries, desk)
+        let needs = entries.map { entry in
+            entry.need(
+                excluding: entry.fromUserId.flatMap { known.agentOfUser[$0] },
+                acquainted: entry.requesterId.flatMap { known.agentOfRequester[$0] })
+        }
+        var pool = CandidatePool()
+        try await fill(&pool, with: needs, desk)
+        var turn =
+            try await desk.tx.first(
+                """
+                INSERT INTO routing_turns AS t (tenant_id, last_turn) VALUES (\(desk.tenantId), \(entries.count))
+                ON CONFLICT (tenant_id) DO UPDATE SET last_turn = t.last_turn + \(entries.count) RETURNING last_turn
+                """)?.get(0, as: Int64.self) ?? 0
+        turn -= Int64(entries.count)
+        var holdings = HoldingChanges(
+            tenantId: desk.tenantId, now: desk.now, present: try await desk.holdings(of: entries.map(\.ticketId)))
+        var (decisions, changed): ([Decision], [Entry]) = ([], [])
+        let policy = desk.book.policy
+        var failed: [(entry: Entry, need: Need)] = []
+        for (var entry, need) in zip(entries, needs) {
+            let start = ContinuousClock.now
+            let verdict = Verdict(need, among: pool.candidates(for: need.searched, also: need.namedAgents))
+            guard let winner = verdict.winner else {
+                if entry.failure == nil { failed.append((entry, need)) }
+                continue
+            }
+            turn += 1
+            pool.load(winner.agentId, units: entry.units, turn: turn)
+            let until = desk.now + .seconds(policy.reservationSeconds)
+            var decision = Decision(entry, verdict: verdict, reservedUntil: until, now: desk.now)
+            decision.durationMicroseconds = (ContinuousClock.now - start).microseconds
+            holdings.hold(
+                Holding(ticketId: entry.ticketId, agentId: winner.agentId, units: entry.units, state: .reserved))
+            holdings.take(turn: turn, agentId: winner.agentId)
+            entry.state = .reserved
+            entry.decisionId = decision.id
+            entry.reservedUntil = until
+            entry.attempts += 1
+            entry.failure = nil
+            changed.append(entry)
+            decisions.append(decision)
+        }
+        for (entry, verdict) in try await explain(failed, &pool, desk) {
+            changed.append(entry)
+            decisions.append(Decision(failing: entry, verdict: verdict, reason: verdict.failure, now: desk.now))
+        }
+        if !changed.isEmpty { desk.tx.enqueue(Entry.updating(changed, tenantId: desk.tenantId, now: desk.now)) }
+        try Decision.write(decisions, tenantId: desk.tenantId, in: desk.tx)
+        let isFreer = try await holdings.write(thresholdPercent: policy.capacityThresholdPercent, in: desk.tx)
+        if isFreer { Wake.tenant(desk.tenantId, in: desk.tx) }
+        return entries.count - decisions.count { $0.winner != nil }
+    }
+
+    /// Why nobody can take the tickets that are tried for the first time, or again after something was dropped.
+    private func explain(
+        _ failed: [(entry: Entry, need: Need)], _ pool: inout CandidatePool, _ desk: Desk
+    ) async throws -> [(Entry, Verdict)] {
+        let kinds = Array(Set(failed.map(\.need.groupIds)))
+        guard !kinds.isEmpty else { return [] }
+        let statements = kinds.map { groups in
+            CandidateSearch.members(of: groups, tenantId: desk.tenantId, limit: Dispatcher.explainedMax)
+        }
+        var members: [[UUID]: [UUID]] = [:]
+        for (groups, rows) in zip(kinds, try await desk.tx.batch(statements)) {
+            try pool.add(rows, for: nil)
+            members[groups] = try rows.map { try $0.get("agent_id", as: UUID.self) }
+        }
+        return failed.map { entry, need in
+            var entry = entry
+            let others = (members[need.groupIds] ?? []) + need.namedAgents
+            let verdict = Verdict(need, among: pool.candidates(for: need.searched, also: others))
+            entry.failure = verdict.failure
+            entry.attempts += 1
+            return (entry, verdict)
+        }
+    }
+
+    private struct People {
+        var agentOfUser: [UUID: UUID] = [:]
+        var agentOfRequester: [UUID: UUID] = [:]
+    }
+
+    private func people(of entries: [Entry], _ desk: Desk) async throws -> People {
+        var people = People()
+        let users = Set(entries.compactMap(\.fromUserId))
+        if !users.isEmpty {
+            let rows = try await desk.tx.query(
+                """
+                SELECT user_id, agent_id FROM agent_loads
+                WHERE tenant_id = \(desk.tenantId) AND user_id = ANY(\(Array(users)))
+                """)
+            for row in rows {
+                let (userId, agentId) = try row.decode((UUID, UUID).self)
+                people.agentOfUser[userId] = agentId
+            }
+        }
+        let requesters = Set(entries.filter { $0.placement.strategy == .sticky }.compactMap(\.requesterId))
+        if !requesters.isEmpty {
+            let rows = try await desk.tx.query(
+                """
+                SELECT requester_id, agent_id FROM routing_acquaintances
+                WHERE tenant_id = \(desk.tenantId) AND requester_id = ANY(\(Array(requesters)))
+                """)
+            for row in rows {
+                let (requesterId, agentId) = try row.decode((UUID, UUID).self)
+                people.agentOfRequester[requesterId] = agentId
+            }
+        }
+        return people
+    }
+
+    /// One search for each kind of need, all in one round trip.
+    private func fill(_ pool: inout CandidatePool, with needs: [Need], _ desk: Desk) async throws {
+        var counts: [Need: Int] = [:]
+        for need in needs where need.agentId == nil && !need.groupIds.isEmpty { counts[need.searched, default: 0] += 1 }
+        let kinds = Array(counts.keys)
+        // Agents that another kind of need takes from the front are no loss: so many more are looked for.
+        var statements = kinds.map { kind in
+            CandidateSearch.open(kind, tenantId: desk.tenantId, limit: needs.count + spareCandidates)
+        }
+        let named = Array(Set(needs.flatMap(\.namedAgents)))
+        if !named.isEmpty { statements.append(CandidateSearch.named(named, tenantId: desk.tenantId)) }
+        guard !statements.isEmpty else { return }
+        for (index, rows) in try await desk.tx.batch(statements).enumerated() {
+            try pool.add(rows, for: index < kinds.count ? kinds[index] : nil)
+        }
+    }
+}
+
+extension Need {
+    /// What the search for candidates depends on.
+    var searched: Need {
+        var need = self
+        need.acquaintedAgentId = nil
+        return need
+    }
+
+    /// Agents who are looked at by name.
+    var namedAgents: [UUID] { [agentId, acquaintedAgentId].compactMap { $0 } }
+}
+
+extension Duration {
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}
+
+extension Desk {
+    /// Puts holdings back to what the tickets say, after reservations came to nothing.
+    func settleBack(_ tickets: [UUID]) async throws {
+        let views = try await self.tickets(where: "t.id = ANY(\(tickets))")
+        var holdings = HoldingChanges(tenantId: tenantId, now: now, present: try await self.holdings(of: tickets))
+        for id in tickets {
+            let view = views.first { $0.id == id }
+            if let view, view.isActive, let agentId = view.assigneeAgentId {
+                holdings.hold(
+                    Holding(ticketId: id, agentId: agentId, units: book.policy.units(view.channel), state: .held))
+            } else {
+                holdings.release(id)
+            }
+        }
+        if try await holdings.write(thresholdPercent: book.policy.capacityThresholdPercent, in: tx) {
+            Wake.tenant(tenantId, in: tx)
+        }
+    }
+}
