@@ -54,6 +54,7 @@ final class Connection {
     /// HTTP/1.0, where a connection serves one request.
     private var isOldVersion = false
     private var chunks = ChunkScanner()
+    private var heads = 0
     /// Requests that have not been answered to the end.
     private var owed = 0
     /// No request is taken after the last one that came.
@@ -127,12 +128,15 @@ final class Connection {
                     isOldVersion = scanner.isOldVersion
                     scanner = HeadScanner(limits)
                     patience = nil
+                    let before = heads
                     pass(&buffer, length)
+                    if heads == before { refuse(.disputed) }
                 case .refused(let problem):
                     refuse(problem)
                 }
             case .body(let left):
-                pass(&buffer, left > 0 ? min(left, buffer.readableBytes) : buffer.readableBytes)
+                guard left > 0 else { return spoil(.disputed) }
+                pass(&buffer, min(left, buffer.readableBytes))
             case .chunks:
                 passChunks(&buffer)
             case .nothing:
@@ -148,8 +152,7 @@ final class Connection {
         if end != nil { chunks = ChunkScanner() }
         switch incoming {
         case .head where end == nil, .nothing where end == nil, .chunks where end != nil:
-            // The parser sees the end elsewhere: what follows could be taken for anything.
-            spoil(.malformed("malformed", "The body's framing is broken."))
+            spoil(.disputed)
         default:
             break
         }
@@ -165,6 +168,7 @@ final class Connection {
         guard isOpen else { return false }
         switch part {
         case .head(let head):
+            heads += 1
             owed += 1
             let fields = head.headerFields
             if head.method == .connect || fields.contains(.upgrade) || fields.isLast
@@ -421,6 +425,11 @@ final class Connection {
         }
         setAlarm()
     }
+}
+
+extension Problem {
+    /// The parser sees an end elsewhere: what follows could be taken for anything.
+    fileprivate static let disputed = Problem.malformed("malformed", "The request's framing is broken.")
 }
 
 extension HTTPFields {
