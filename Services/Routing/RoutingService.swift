@@ -23,6 +23,10 @@ public struct RoutingService: Microservice {
     ]
 
     static let projections: [Projection] = [.routedTickets, .users(of: name)]
+    public static let resources: [any Resource] =
+        [Agents(), RoutingRules(), RoutingQueues(), RoutingSettings(), QueueEntries(), Decisions()]
+        + projections.map { ProjectionResource($0) }
+
     private let rebuild: ProjectionRebuild
     private let database: Database
     private let books = RuleBookStore()
@@ -34,11 +38,6 @@ public struct RoutingService: Microservice {
     init(database: Database) {
         self.database = database
         rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
-    }
-
-    public var resources: [any Resource] {
-        [Agents(), RoutingRules(), RoutingQueues(), RoutingSettings(), QueueEntries(), Decisions()]
-            + Self.projections.map { ProjectionResource($0) }
     }
 
     public var routes: [Route] { RoutingRoutes(books: books).all + rebuild.routes }

@@ -54,9 +54,9 @@ final class World: Sendable {
                 filed in
                 let service = RoutingService(database: routed.database)
                 let other = TicketsService(database: filed.database)
-                try await app("routing", routed, service.resources, service.routes).test(.ahc()) { client in
+                try await app("routing", routed, RoutingService.resources, service.routes).test(.ahc()) { client in
                     let routing = Side(name: "routing", client: client, test: routed, handlers: service.handlers)
-                    try await app("tickets", filed, other.resources, other.routes).test(.ahc()) { client in
+                    try await app("tickets", filed, TicketsService.resources, other.routes).test(.ahc()) { client in
                         let tickets = Side(name: "tickets", client: client, test: filed, handlers: other.handlers)
                         try await body(World(routing: routing, tickets: tickets, service: service))
                     }
