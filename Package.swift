@@ -161,6 +161,9 @@ let package = Package(
             "Routing", "Routing", "Tickets", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging",
             "Projections",
             "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests(
+            "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
+            "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
@@ -170,7 +173,7 @@ let package = Package(
             "Tracing")
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
-        + service("SLA", "BusinessTime", "Conditions", "Projections")
+        + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
         + service("Notifications", "Projections")
         + service("Knowledge", "Projections")
 )

@@ -18,9 +18,12 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Prepared outbox rows of the drain.")
     var outboxRows = 300_000
 
+    @Option(help: "Running clocks beside which alerts fall due.")
+    var clocks = 1_000_000
+
     @Option(
         help:
-            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, conditions, routing; repeatable."
+            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing; repeatable."
     )
     var only: [String] = []
 
@@ -57,6 +60,7 @@ struct Bench: AsyncParsableCommand {
         if try await wants("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
         if try await wants("routing") { try await RoutingMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
+        if try await wants("sweeper") { try await SweeperMeasure(stack: stack, running: clocks).run(into: &table) }
         if try await wants("drain") { try await DrainMeasure(stack: stack, rows: outboxRows).run(into: &table) }
         print(table.text)
     }

@@ -5,7 +5,8 @@
 // Emits     ticket.*, ticket_message.added, ticket_internal_note.added, ticket_participant.*, tag.*, ticket_import.*,
 //           routing_decision.rejected
 // Listens   to its own ticket events, for the figures; to user.*, group.* and organization.*, for the copies; to
-//           routing_decision.made, to give tickets to whom routing has chosen.
+//           routing_decision.made, to give tickets to whom routing has chosen; to ticket_sla_stage.*, for deadlines in
+//           lists.
 
 import Contracts
 import Database
@@ -19,7 +20,7 @@ public struct TicketsService: Microservice {
     public static let name = "tickets"
     public static let summary = "Tickets: what customers ask for, from the first word to the closing."
     public static let migrations: [Migration] = [
-        .tickets, Projection.migration(version: 101, Projection.ofTickets), .projectionLookups, .imports,
+        .tickets, Projection.migration(version: 101, Projection.ofTickets), .projectionLookups, .imports, .slaStages,
     ]
     public static let resources: [any Resource] = [
         TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),
@@ -44,7 +45,7 @@ public struct TicketsService: Microservice {
     }
 
     public var handlers: [MessageHandler] {
-        [MessageHandler(KeepMetrics()), MessageHandler(AssignByRouting())]
+        [MessageHandler(KeepMetrics()), MessageHandler(AssignByRouting()), MessageHandler(KeepSLAStages())]
             + Projection.ofTickets.map { MessageHandler($0) }
     }
 

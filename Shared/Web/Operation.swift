@@ -24,6 +24,8 @@ public struct Operation {
     public var requestId: String
     /// The request's If-Match.
     public var precondition: Precondition
+    /// The request's query, typed; empty where no request is behind it.
+    public var arguments: Arguments
     /// Whether the tenant is still open, in an admin request that names none.
     var isTenantOpen: Bool
 
@@ -40,6 +42,7 @@ public struct Operation {
         self.requestId = requestId
         caller = nil
         precondition = .none
+        arguments = Arguments()
         isTenantOpen = false
     }
 
@@ -52,6 +55,7 @@ public struct Operation {
         now = call.now
         requestId = call.requestId
         precondition = call.precondition
+        arguments = call.arguments
         isTenantOpen = call.tenantId == nil
     }
 

@@ -99,6 +99,8 @@ public protocol Resource: Sendable {
     var sorts: [SortKey] { get }
     /// What `expand=` can add to an answer.
     var expansions: [Expansion] { get }
+    /// What its writes take in their query; hooks find it in ``Operation/arguments``.
+    var writeParameters: [Parameter] { get }
     var events: ResourceEvents { get }
     /// Whether GET takes `asOf=`, the entity as it stood at an earlier time. For resources that are audited and not nested.
     var keepsHistory: Bool { get }
@@ -142,6 +144,7 @@ extension Resource {
     public var filters: [Filter] { [] }
     public var sorts: [SortKey] { [] }
     public var expansions: [Expansion] { [] }
+    public var writeParameters: [Parameter] { [] }
     public var events: ResourceEvents { operations.writes ? .generic : .none }
     public var keepsHistory: Bool { false }
     public var audited: Bool { operations.writes }
@@ -159,6 +162,13 @@ extension Resource {
     public func willRestore(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didRestore(_ mutation: inout Mutation, _ op: Operation) async throws {}
     public func announcement(of mutation: Mutation) throws -> Announcement? { nil }
+}
+
+/// Thrown by a hook when the request asks only what it would do: everything is rolled back, and this is the answer.
+public struct Preview: Error, Sendable {
+    public let json: JSON
+
+    public init(_ json: JSON) { self.json = json }
 }
 
 /// The permission that each operation needs.

@@ -164,7 +164,8 @@ struct ResourceRoutes<R: Resource>: Sendable {
         let fields = needsTenant ? [Field.uuid("tenantId").required] + settable : settable
         return Route(
             .post, collection, on: [mount], permission: resource.permissions.create, summary: "Create a \(words)",
-            tag: tag, body: .own(schema: FieldSchema.input(fields), example: FieldSchema.inputExample(fields)),
+            tag: tag, parameters: resource.writeParameters,
+            body: .own(schema: FieldSchema.input(fields), example: FieldSchema.inputExample(fields)),
             answers: [
                 AnswerSpec(
                     .created, "The new \(words).", schema: reference,
@@ -225,7 +226,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
         Route(
             .patch, singleton, on: resource.mounts, permission: resource.permissions.update,
             summary: "Change a \(words)", description: "A JSON merge patch (RFC 7396): null clears, absent keeps.",
-            tag: tag,
+            tag: tag, parameters: resource.writeParameters,
             body: .own(
                 schema: FieldSchema.patch(layout.fields), example: FieldSchema.patchExample(layout.fields),
                 mediaTypes: [Body.mergePatch, Body.json]),
@@ -251,13 +252,16 @@ struct ResourceRoutes<R: Resource>: Sendable {
     private var delete: Route {
         Route(
             .delete, singleton, on: resource.mounts, permission: resource.permissions.delete,
-            summary: "Delete a \(words)", tag: tag, answers: [.noContent], operationId: "delete\(resource.component)"
+            summary: "Delete a \(words)", tag: tag, parameters: resource.writeParameters, answers: [.noContent],
+            operationId: "delete\(resource.component)"
         ) { call in
             do {
                 return try await call.write { op in
                     try await store.delete(try await load(call, op), in: op)
                     return .noContent
                 }
+            } catch let preview as Preview {
+                return .json(preview.json)
             } catch let error as DatabaseError where error.kind == .foreignKey {
                 throw Problem.conflict("Other rows refer to the \(words).", code: "still_referenced")
             }
@@ -303,6 +307,8 @@ struct ResourceRoutes<R: Resource>: Sendable {
     private func mapping(_ body: () async throws -> Answer) async throws -> Answer {
         do {
             return try await body()
+        } catch let preview as Preview {
+            return .json(preview.json)
         } catch let error as DatabaseError {
             if error.kind == .foreignKey, let parent = layout.parent, error.field == parent.field {
                 throw Problem.notFound("There is no such \(parent.entity).")

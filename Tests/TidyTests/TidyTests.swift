@@ -40,6 +40,7 @@ import Testing
     /// What a module may import of ours; what is not listed imports none of ours.
     static let layers: [String: Set<String>] = [
         "Shared/Contracts": [],
+        "Shared/BusinessTime": ["Contracts"],
         "Shared/Conditions": ["Contracts"],
         "Shared/Database": ["Contracts", "CLibPQ"],
         "Shared/AMQP": ["CRabbitMQ"],
@@ -49,7 +50,8 @@ import Testing
     ]
 
     static let ours: Set<String> = [
-        "Contracts", "Conditions", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "TestKit", "CLibPQ",
+        "BusinessTime", "Contracts", "Conditions", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "TestKit",
+        "CLibPQ",
         "CRabbitMQ", "Gateway",
         "Tickets", "Routing", "SLA", "Notifications", "Knowledge",
     ]

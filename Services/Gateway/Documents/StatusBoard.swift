@@ -19,6 +19,8 @@ final class StatusBoard: Sendable {
         let down: [String]
         /// What its metrics say, by the name of the status document.
         let numbers: [(name: String, value: Int64)]
+        /// The version of the time zones that it counts with, where it does.
+        var zones: String?
     }
 
     private let client: HTTPClient
@@ -65,9 +67,16 @@ final class StatusBoard: Sendable {
         for check in checks?.arrayValue ?? [] where check["status"]?.stringValue != "up" {
             down.append(check["name"]?.stringValue ?? "?")
         }
+        let text = metrics.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
         return Entry(
-            name: name, isReady: ready.status == .ok, down: down,
-            numbers: metrics.map { Self.numbers(in: String(decoding: $0.bytes, as: UTF8.self)) } ?? [])
+            name: name, isReady: ready.status == .ok, down: down, numbers: Self.numbers(in: text),
+            zones: Self.zones(in: text))
+    }
+
+    /// `2026a` of `tzdata_info{version="2026a"} 1`
+    static func zones(in text: String) -> String? {
+        let line = text.split(separator: "\n").first { $0.hasPrefix("tzdata_info{") }
+        return line.flatMap { $0.split(separator: "\"").dropFirst().first }.map(String.init)
     }
 
     private func get(_ url: String) async -> (status: HTTPResponseStatus, bytes: [UInt8])? {
@@ -108,6 +117,7 @@ final class StatusBoard: Sendable {
         let entries = await entries()
         let services: [JSON] = entries.map { entry in
             var service: JSONObject = ["name": .string(entry.name), "ready": .bool(entry.isReady)]
+            if let zones = entry.zones { service["tzdata"] = .string(zones) }
             guard whole else { return .object(service) }
             if !entry.down.isEmpty { service["down"] = .array(entry.down.map { .string($0) }) }
             for (name, value) in entry.numbers { service[name] = .int(value) }

@@ -60,37 +60,39 @@ struct TicketResource: Resource {
         .choice("responseState", ResponseState.self).readOnly.filterable.described("Whose turn it is."),
     ]
 
-    let filters: [Filter] = [
-        Filter(
-            Parameter("tag", .text(length: 1...TicketState.tagLengthMax, format: nil), "Has one of these tags.").list
-        ) {
-            filter in
-            let names = filter.strings.map { TicketState.normalized(tag: $0) ?? $0 }
-            return """
-                EXISTS (SELECT FROM ticket_tags AS g \
-                WHERE g.tenant_id = t.tenant_id AND g.name = ANY(\(names)) AND g.ticket_id = t.id)
+    let filters: [Filter] =
+        [
+            Filter(
+                Parameter("tag", .text(length: 1...TicketState.tagLengthMax, format: nil), "Has one of these tags.")
+                    .list
+            ) {
+                filter in
+                let names = filter.strings.map { TicketState.normalized(tag: $0) ?? $0 }
+                return """
+                    EXISTS (SELECT FROM ticket_tags AS g \
+                    WHERE g.tenant_id = t.tenant_id AND g.name = ANY(\(names)) AND g.ticket_id = t.id)
+                    """
+            },
+            Filter(Parameter("requesterEmail", .text(length: 3...320, format: nil), "In any case.").list) { filter in
+                "t.requester_email_key = ANY(ARRAY(SELECT lower(a) FROM unnest(\(filter.strings)) AS a))"
+            },
+            Filter(
+                .prefixed(
+                    "customFields.", .text(length: 0...CustomFieldValues.lengthMax, format: nil),
+                    "A custom field has one of these values, or a list of them that has it."
+                ).list
+            ) { filter in
                 """
-        },
-        Filter(Parameter("requesterEmail", .text(length: 3...320, format: nil), "In any case.").list) { filter in
-            "t.requester_email_key = ANY(ARRAY(SELECT lower(a) FROM unnest(\(filter.strings)) AS a))"
-        },
-        Filter(
-            .prefixed(
-                "customFields.", .text(length: 0...CustomFieldValues.lengthMax, format: nil),
-                "A custom field has one of these values, or a list of them that has it."
-            ).list
-        ) { filter in
-            """
-            EXISTS (SELECT FROM ticket_custom_values AS v \
-            WHERE v.tenant_id = t.tenant_id AND v.name = \(filter.suffix(after: "customFields.")) \
-            AND v.value = ANY(\(filter.strings)) AND v.ticket_id = t.id)
-            """
-        },
-    ]
+                EXISTS (SELECT FROM ticket_custom_values AS v \
+                WHERE v.tenant_id = t.tenant_id AND v.name = \(filter.suffix(after: "customFields.")) \
+                AND v.value = ANY(\(filter.strings)) AND v.ticket_id = t.id)
+                """
+            },
+        ] + TicketSLA.filters
 
-    let sorts: [SortKey] = [SortKey("priority", .integer(1...4), by: "t.priority_rank")]
+    let sorts: [SortKey] = [SortKey("priority", .integer(1...4), by: "t.priority_rank")] + TicketSLA.sorts
 
-    var expansions: [Expansion] { [.messages, .participants, .metrics, .history] }
+    var expansions: [Expansion] { [.messages, .participants, .metrics, .history, .sla] }
 
     let events = ResourceEvents.typed([])
 

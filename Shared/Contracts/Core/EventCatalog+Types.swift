@@ -60,8 +60,14 @@ extension EventCatalog {
 
     private static let sla: [any Event.Type] = [
         TicketSlaStageBreached.self,
+        TicketSlaStageCancelled.self,
         TicketSlaStageEntered.self,
+        TicketSlaStageEscalated.self,
         TicketSlaStageMet.self,
+        TicketSlaStagePaused.self,
+        TicketSlaStageResumed.self,
+        TicketSlaStageRetargeted.self,
+        TicketSlaStageWarning.self,
     ]
 
     private static let notifications: [any Event.Type] = [

@@ -10,25 +10,38 @@ public struct TicketSlaStageBreached: Event {
     public static let summary = "A ticket missed the target of an SLA stage."
     public static let category = "Tickets"
     public static let owner = "sla"
+    public static let status = EventStatus.emitted
     public static let notes = [
+        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
+        "slaClockId": "The clock, one per ticket, metric and instance.",
+        "metric": "Such as first_response or resolution.",
+        "instance": "1, 2, 3 … of the metric in the ticket.",
         "targetAt": "When the stage should have been met.",
         "overdueBySeconds": "How late it was when the breach was seen.",
     ]
 
     public var ticketId: UUID
     public var slaPolicyId: UUID
+    public var slaPolicyVersion: Int
+    public var slaClockId: UUID
     public var stage: TicketSlaStageEntered.Stage
+    public var metric: String
+    public var instance: Int
     public var breachedAt: Timestamp
     public var targetAt: Timestamp
     public var overdueBySeconds: Int
 
     public init(
-        ticketId: UUID, slaPolicyId: UUID, stage: TicketSlaStageEntered.Stage, breachedAt: Timestamp,
-        targetAt: Timestamp, overdueBySeconds: Int
+        ticketId: UUID, slaPolicyId: UUID, slaPolicyVersion: Int, slaClockId: UUID, stage: TicketSlaStageEntered.Stage,
+        metric: String, instance: Int, breachedAt: Timestamp, targetAt: Timestamp, overdueBySeconds: Int
     ) {
         self.ticketId = ticketId
         self.slaPolicyId = slaPolicyId
+        self.slaPolicyVersion = slaPolicyVersion
+        self.slaClockId = slaClockId
         self.stage = stage
+        self.metric = metric
+        self.instance = instance
         self.breachedAt = breachedAt
         self.targetAt = targetAt
         self.overdueBySeconds = overdueBySeconds
@@ -38,7 +51,8 @@ public struct TicketSlaStageBreached: Event {
 
     public static var example: Self {
         TicketSlaStageBreached(
-            ticketId: Example.id("ticket"), slaPolicyId: Example.id("sla-policy"), stage: .response,
+            ticketId: Example.id("ticket"), slaPolicyId: Example.id("sla-policy"), slaPolicyVersion: 3,
+            slaClockId: Example.id("sla-clock"), stage: .response, metric: "first_response", instance: 1,
             breachedAt: Example.time(), targetAt: Example.time(minutes: -10), overdueBySeconds: 600)
     }
 }

@@ -10,29 +10,49 @@ public struct TicketSlaStageMet: Event {
     public static let summary = "A ticket met the target of an SLA stage."
     public static let category = "Tickets"
     public static let owner = "sla"
-    public static let notes = ["targetAt": "When the stage had to be met."]
+    public static let status = EventStatus.emitted
+    public static let notes = [
+        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
+        "slaClockId": "The clock, one per ticket, metric and instance.",
+        "metric": "Such as first_response or resolution.",
+        "instance": "1, 2, 3 … of the metric in the ticket.",
+        "targetAt": "When the stage had to be met.",
+        "usedSeconds": "What was used of the target, in its own kind of time.",
+    ]
 
     public var ticketId: UUID
     public var slaPolicyId: UUID
+    public var slaPolicyVersion: Int
+    public var slaClockId: UUID
     public var stage: TicketSlaStageEntered.Stage
+    public var metric: String
+    public var instance: Int
     public var metAt: Timestamp
     public var targetAt: Timestamp
+    public var usedSeconds: Int
 
     public init(
-        ticketId: UUID, slaPolicyId: UUID, stage: TicketSlaStageEntered.Stage, metAt: Timestamp, targetAt: Timestamp
+        ticketId: UUID, slaPolicyId: UUID, slaPolicyVersion: Int, slaClockId: UUID, stage: TicketSlaStageEntered.Stage,
+        metric: String, instance: Int, metAt: Timestamp, targetAt: Timestamp, usedSeconds: Int
     ) {
         self.ticketId = ticketId
         self.slaPolicyId = slaPolicyId
+        self.slaPolicyVersion = slaPolicyVersion
+        self.slaClockId = slaClockId
         self.stage = stage
+        self.metric = metric
+        self.instance = instance
         self.metAt = metAt
         self.targetAt = targetAt
+        self.usedSeconds = usedSeconds
     }
 
     public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageMet(
-            ticketId: Example.id("ticket"), slaPolicyId: Example.id("sla-policy"), stage: .response,
-            metAt: Example.time(), targetAt: Example.time(minutes: 60))
+            ticketId: Example.id("ticket"), slaPolicyId: Example.id("sla-policy"), slaPolicyVersion: 3,
+            slaClockId: Example.id("sla-clock"), stage: .response, metric: "first_response", instance: 1,
+            metAt: Example.time(), targetAt: Example.time(minutes: 60), usedSeconds: 1_800)
     }
 }

@@ -1,0 +1,230 @@
+// Where clocks meet rows: facts in, clocks and events out. Consumers, the sweeper and changes of terms all come through here,
+// so there is one way in which a clock changes.
+
+import Contracts
+import Database
+import Messaging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+struct TicketKey: Sendable, Hashable, Comparable {
+    var tenantId: UUID
+    var ticketId: UUID
+
+    static func < (left: TicketKey, right: TicketKey) -> Bool {
+        (left.tenantId.text, left.ticketId.text) < (right.tenantId.text, right.ticketId.text)
+    }
+}
+
+enum ClockKeeper {
+    // MARK: Facts
+
+    /// Keeps facts; those that are kept already change nothing.
+    static func keep(_ facts: [(key: TicketKey, fact: TicketFact)], in tx: Transaction) {
+        var json = JSONWriter(reservingCapacity: facts.count * 512)
+        json.beginArray()
+        for (key, fact) in facts {
+            json.beginObject()
+            json.key("tenant_id")
+            json.uuid(key.tenantId)
+            json.key("ticket_id")
+            json.uuid(key.ticketId)
+            json.key("sequence")
+            json.int(fact.sequence)
+            json.key("occurred_at")
+            json.timestamp(fact.at)
+            json.key("kind")
+            json.string(fact.kindName)
+            json.key("data")
+            json.value(fact.data ?? .null)
+            json.endObject()
+        }
+        json.endArray()
+        tx.enqueue(
+            """
+            INSERT INTO sla_ticket_facts (tenant_id, ticket_id, sequence, occurred_at, kind, data)
+            SELECT tenant_id, ticket_id, sequence, occurred_at, kind, data
+            FROM json_to_recordset(\(String(decoding: json.bytes, as: UTF8.self))::json) AS f (
+                tenant_id uuid, ticket_id uuid, sequence bigint, occurred_at timestamptz(3), kind text, data jsonb)
+            ORDER BY tenant_id, ticket_id, sequence
+            ON CONFLICT DO NOTHING
+            """)
+    }
+
+    /// Everything that is known of tickets, in order.
+    static func facts(of keys: [TicketKey], in tx: Transaction) async throws -> [TicketKey: [TicketFact]] {
+        let rows = try await tx.query(
+            """
+            SELECT f.tenant_id, f.ticket_id, f.sequence, f.occurred_at, f.kind, f.data
+            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+            JOIN sla_ticket_facts AS f ON f.tenant_id = k.tenant_id AND f.ticket_id = k.ticket_id
+            ORDER BY f.tenant_id, f.ticket_id, f.sequence
+            """)
+        var facts: [TicketKey: [TicketFact]] = [:]
+        for row in rows {
+            let (tenant, ticket, sequence, at, kind, data) = try row.decode(
+                (UUID, UUID, Int64, Timestamp, String, JSON?).self)
+            guard let fact = TicketFact(kindName: kind, data: data, sequence: sequence, at: at) else { continue }
+            facts[TicketKey(tenantId: tenant, ticketId: ticket), default: []].append(fact)
+        }
+        return facts
+    }
+
+    // MARK: Tickets
+
+    /// Makes the rows of tickets that are new, and locks all of them, in the order that everybody locks in.
+    static func touch(_ facts: [(key: TicketKey, fact: TicketFact)], in tx: Transaction) async throws {
+        var latest: [TicketKey: Timestamp] = [:]
+        for (key, fact) in facts { latest[key] = max(latest[key] ?? .min, fact.at) }
+        let keys = latest.keys.sorted()
+        try await tx.execute(
+            """
+            INSERT INTO sla_tickets AS t (tenant_id, ticket_id, version, is_open, last_fact_at)
+            SELECT tenant_id, ticket_id, 0, true, at
+            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId)), \(keys.map { latest[$0]?.rfc3339 ?? "" })::timestamptz[])
+                AS k (tenant_id, ticket_id, at)
+            ON CONFLICT (tenant_id, ticket_id)
+                DO UPDATE SET last_fact_at = GREATEST(t.last_fact_at, excluded.last_fact_at)
+            """)
+    }
+
+    static func lock(_ keys: [TicketKey], in tx: Transaction) async throws {
+        try await tx.execute(
+            """
+            SELECT FROM sla_tickets AS t
+            JOIN unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+                ON k.tenant_id = t.tenant_id AND k.ticket_id = t.ticket_id
+            ORDER BY t.tenant_id, t.ticket_id FOR NO KEY UPDATE OF t
+            """)
+    }
+
+    // MARK: Clocks
+
+    /// What a row already says of a clock.
+    private struct Kept {
+        var digest: Int64
+        var announced: Set<String>
+    }
+
+    /// Folds tickets anew and writes what changed, with its events. The tickets' rows are locked and their terms held.
+    static func refold(
+        _ keys: [TicketKey], terms: [UUID: Terms], at instant: Timestamp, in tx: Transaction
+    ) async throws {
+        let facts = try await facts(of: keys, in: tx)
+        let kept = try await kept(of: keys, in: tx)
+        let versions = try await versions(of: keys, in: tx)
+        var clockRows = ClockRows()
+        var ticketRows = TicketRows()
+        for key in keys {
+            let state = TicketClocks(of: facts[key] ?? [], terms: terms[key.tenantId] ?? .none, asOf: instant)
+            let version = (versions[key] ?? 0) + 1
+            var news: [(clock: Clock, entry: Clock.Entry)] = []
+            for clock in state.clocks {
+                let id = clock.id(in: key.ticketId)
+                let digest = clock.digest(with: state.attributes)
+                let known = kept[id]
+                guard known?.digest != digest else { continue }
+                var announced = known?.announced ?? []
+                for entry in clock.history where announced.insert(entry.key).inserted { news.append((clock, entry)) }
+                clockRows.append(
+                    clock, key, id: id, digest: digest, announced: announced, state.attributes, at: instant)
+            }
+            ticketRows.append(key, state, version: version)
+            // Entries of one instant keep the order of the clocks and, within a clock, that of its history.
+            let ordered = news.enumerated().sorted {
+                ($0.element.entry.at, $0.offset) < ($1.element.entry.at, $1.offset)
+            }
+            for (_, new) in ordered {
+                try ClockEvents.publish(
+                    new.entry, of: new.clock, key, terms: terms[key.tenantId] ?? .none, version: version,
+                    seenAt: instant,
+                    in: tx)
+            }
+        }
+        if !clockRows.isEmpty { tx.enqueue(clockRows.upsert) }
+        tx.enqueue(ticketRows.update)
+    }
+
+    private static func kept(of keys: [TicketKey], in tx: Transaction) async throws -> [UUID: Kept] {
+        let rows = try await tx.query(
+            """
+            SELECT c.id, c.digest, c.announced
+            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+            JOIN sla_clocks AS c ON c.tenant_id = k.tenant_id AND c.ticket_id = k.ticket_id
+            """)
+        var kept: [UUID: Kept] = [:]
+        for row in rows {
+            let (id, digest, announced) = try row.decode((UUID, Int64, [String]).self)
+            kept[id] = Kept(digest: digest, announced: Set(announced))
+        }
+        return kept
+    }
+
+    private static func versions(of keys: [TicketKey], in tx: Transaction) async throws -> [TicketKey: Int64] {
+        let rows = try await tx.query(
+            """
+            SELECT t.tenant_id, t.ticket_id, t.version
+            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+            JOIN sla_tickets AS t ON t.tenant_id = k.tenant_id AND t.ticket_id = k.ticket_id
+            """)
+        var versions: [TicketKey: Int64] = [:]
+        for row in rows {
+            let (tenant, ticket, version) = try row.decode((UUID, UUID, Int64).self)
+            versions[TicketKey(tenantId: tenant, ticketId: ticket)] = version
+        }
+        return versions
+    }
+}
+
+extension Clock {
+    /// Always the same for the same clock, so that a rebuild finds it again: the ticket's time, and a hash of ticket, metric
+    /// and instance.
+    func id(in ticket: UUID) -> UUID {
+        var hash = FNV()
+        withUnsafeBytes(of: ticket.uuid) { hash.add($0) }
+        hash.add(metric.rawValue.utf8)
+        hash.add([UInt8(truncatingIfNeeded: instance), UInt8(truncatingIfNeeded: instance >> 8)])
+        var bytes = ticket.uuid
+        withUnsafeMutableBytes(of: &bytes) { bytes in
+            withUnsafeBytes(of: hash.value.bigEndian) { digest in
+                for index in 0..<8 { bytes[8 + index] = digest[index] }
+            }
+            bytes[8] = bytes[8] & 0x3F | 0x80
+        }
+        return UUID(uuid: bytes)
+    }
+
+    /// Tells whether anything that a row shows has changed.
+    func digest(with attributes: JSONObject) -> Int64 {
+        var hash = FNV()
+        hash.add(JSON.array(history.map(\.json)).serialized())
+        for instant in [targetAt, pausedAt, finishedAt, breachedAt, startedAt, measuredAt] {
+            withUnsafeBytes(of: instant?.microseconds ?? 0) { hash.add($0) }
+        }
+        for number in [used, target.seconds, policyVersion, calendarVersion ?? 0] {
+            withUnsafeBytes(of: number) { hash.add($0) }
+        }
+        let texts = [
+            state.rawValue, priority, policyId.text, calendarId?.text ?? "", attributes["groupId"]?.text ?? "",
+            attributes["assigneeId"]?.text ?? "",
+        ]
+        for text in texts { hash.add(text.utf8) }
+        return Int64(bitPattern: hash.value)
+    }
+}
+
+/// FNV-1a, 64 bits: the same in every process.
+private struct FNV {
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ bytes: some Sequence<UInt8>) {
+        for byte in bytes {
+            value ^= UInt64(byte)
+            value = value &* 0x100_0000_01B3
+        }
+    }
+}
