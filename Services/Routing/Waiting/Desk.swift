@@ -91,6 +91,8 @@ struct Desk {
             priority: ticket.priority, dueAt: ticket.dueAt, routableAt: routableAt ?? now)
     }
 
+    private var isUnused: Bool { book.rules.isEmpty && book.queues.isEmpty }
+
     // MARK: Writing
 
     /// Brings entries and holdings in line with the tickets as they are now.
@@ -118,7 +120,12 @@ struct Desk {
                 if let requester = ticket.requesterId { acquainted[requester] = agentId }
             }
             if let reason = plan.removal, let entry { removed.append((entry, reason)) }
-            if plan.joins { joined.append(self.entry(for: ticket, changes: changes[ticket.id] ?? [:])) }
+            if plan.joins {
+                let entry = self.entry(for: ticket, changes: changes[ticket.id] ?? [:])
+                // A tenant without rules and queues does not use routing; a ticket without a group then waits for nobody.
+                let hasNowhereToGo = entry.state == .manual && entry.placement.strategy != .manual
+                if !isUnused || !hasNowhereToGo { joined.append(entry) }
+            }
             if plan.isReplaced, var entry {
                 let before = entry
                 entry.take(self.entry(for: ticket, changes: changes[ticket.id] ?? [:]))
@@ -141,11 +148,6 @@ struct Desk {
         for var entry in entries {
             if entry.state == .manual, entry.placement.strategy != .manual {
                 entry.failure = "no_group"
-                // A tenant without rules and queues does not use routing: it needs no telling.
-                guard !book.rules.isEmpty || !book.queues.isEmpty else {
-                    rows.append((entry.id, entry.values))
-                    continue
-                }
                 decisions.append(Decision(failing: entry, verdict: nil, reason: "no_group", now: now))
             }
             rows.append((entry.id, entry.values))
