@@ -60,8 +60,13 @@ enum ComplianceReport {
             names: names, period: call.arguments.string("period") ?? "day", from: from, to: to,
             filter: filter(call))
         let rows = try await call.read { tx in try await tx.query(sql) }
-        let data = try rows.map { try JSON.parse(try $0.get(0, as: String.self)) }
-        return .json(["from": .timestamp(from), "to": .timestamp(to), "data": .array(data)])
+        return .json(["from": .timestamp(from), "to": .timestamp(to), "data": .array(try documents(rows))])
+    }
+
+    private static func documents(_ rows: [Row]) throws -> [JSON] {
+        var documents: [JSON] = []
+        for row in rows { documents.append(try JSON.parse(try row.get(0, as: String.self))) }
+        return documents
     }
 
     private static func filter(_ call: Call) -> SQL {
