@@ -47,4 +47,14 @@ require_build_packages() {
     require_packages librabbitmq-dev libpq-dev libssl-dev pkg-config
     command -v swift >/dev/null || die "the Swift toolchain is not on the PATH (https://www.swift.org/install)"
 }
+# build_release: all that is run, as it is deployed; prints the directory that has it.
+build_release() {
+    local service product
+    for service in "${DESKWIRE_SERVICES[@]}" deskwire; do
+        product=$service
+        [ "$service" = deskwire ] || product=$(service_executable "$service")
+        (cd "$DESKWIRE_ROOT" && swift build -c release --static-swift-stdlib --product "$product") >&2 || return
+    done
+    (cd "$DESKWIRE_ROOT" && swift build -c release --static-swift-stdlib --show-bin-path)
+}
 require_server_packages() { require_packages postgresql postgresql-client rabbitmq-server curl; }
