@@ -10,7 +10,21 @@ import Web
     import Foundation
 #endif
 
-struct RoutingRules: Resource {
+/// What a tenant's rule book is made of: checked when it is written, and every change makes a new revision of the book.
+protocol RuleBookPart: Resource {
+    /// Refuses what does not go together, every fault with its place.
+    func check(_ draft: Draft) throws
+}
+
+extension RuleBookPart {
+    func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
+    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
+    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
+    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
+    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
+}
+
+struct RoutingRules: RuleBookPart {
     static let store: ResourceStore<RoutingRules> = ResourceStore(RoutingRules())
 
     let path = "routing_rules"
@@ -51,10 +65,7 @@ struct RoutingRules: Resource {
         ],
     ]
 
-    func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-
-    private func check(_ draft: Draft) throws {
+    func check(_ draft: Draft) throws {
         var faults = draft.values.json("conditions").map { ConditionChecks.faults(in: $0, at: "/conditions") } ?? []
         if draft.uuid("agentId") != nil, draft.string("strategy") == Strategy.manual.rawValue {
             faults.append(
@@ -67,14 +78,10 @@ struct RoutingRules: Resource {
         }
         if !faults.isEmpty { throw Problem.invalid(faults) }
     }
-
-    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
 }
 
 /// Queues: where tickets wait, and who works them.
-struct RoutingQueues: Resource {
+struct RoutingQueues: RuleBookPart {
     static let store: ResourceStore<RoutingQueues> = ResourceStore(RoutingQueues())
 
     let path = "routing_queues"
@@ -103,10 +110,7 @@ struct RoutingQueues: Resource {
             .described("After how long skills of weight 3, then 2, then 1 are dropped."),
     ]
 
-    func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-
-    private func check(_ draft: Draft) throws {
+    func check(_ draft: Draft) throws {
         var faults = draft.values.json("conditions").map { ConditionChecks.faults(in: $0, at: "/conditions") } ?? []
         let waits = (draft.values.json("relaxAfterSeconds")?.arrayValue ?? []).compactMap(\.intValue)
         for index in waits.indices.dropFirst() where waits[index] < waits[index - 1] {
@@ -115,14 +119,10 @@ struct RoutingQueues: Resource {
         }
         if !faults.isEmpty { throw Problem.invalid(faults) }
     }
-
-    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
 }
 
 /// What a tenant has chosen; at most one row.
-struct RoutingSettings: Resource {
+struct RoutingSettings: RuleBookPart {
     static let store: ResourceStore<RoutingSettings> = ResourceStore(RoutingSettings())
 
     let path = "routing_settings"
@@ -145,10 +145,7 @@ struct RoutingSettings: Resource {
         .text("timezone", 1...64).defaults(to: "UTC").described("For conditions on weekday and time of the day."),
     ]
 
-    func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-
-    private func check(_ draft: Draft) throws {
+    func check(_ draft: Draft) throws {
         var faults: [Fault] = []
         for channel in draft.values.json("channelWeights")?.objectValue?.keys ?? []
         where !TicketRank.channels.contains(channel) {
@@ -162,10 +159,6 @@ struct RoutingSettings: Resource {
         }
         if !faults.isEmpty { throw Problem.invalid(faults) }
     }
-
-    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
 }
 
 enum ConditionChecks {
