@@ -5,17 +5,10 @@
 #endif
 
 /// A ticket missed the target of an SLA stage.
-public struct TicketSlaStageBreached: Event {
+public struct TicketSlaStageBreached: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.breached"
     public static let summary = "A ticket missed the target of an SLA stage."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage should have been met.",
         "overdueBySeconds": "How late it was when the breach was seen.",
     ]
@@ -46,8 +39,6 @@ public struct TicketSlaStageBreached: Event {
         self.targetAt = targetAt
         self.overdueBySeconds = overdueBySeconds
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageBreached(

@@ -5,18 +5,11 @@
 #endif
 
 /// Nobody waits for an SLA stage any more.
-public struct TicketSlaStageCancelled: Event {
+public struct TicketSlaStageCancelled: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.cancelled"
     public static let summary = "Nobody waits for an SLA stage any more."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
-        "reason": "resolved, deleted, merged or no_target.",
+    public static let ownNotes = [
+        "reason": "resolved, deleted, merged or no_target."
     ]
 
     public var ticketId: UUID
@@ -43,8 +36,6 @@ public struct TicketSlaStageCancelled: Event {
         self.cancelledAt = cancelledAt
         self.reason = reason
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageCancelled(

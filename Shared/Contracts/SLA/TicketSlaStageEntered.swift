@@ -5,17 +5,10 @@
 #endif
 
 /// The clock of an SLA stage started for a ticket.
-public struct TicketSlaStageEntered: Event {
+public struct TicketSlaStageEntered: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.entered"
     public static let summary = "The clock of an SLA stage started for a ticket."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage must be met; of a clock that is paused from the beginning, if it ran.",
         "targetSeconds": "The target, in its own kind of time.",
     ]
@@ -52,8 +45,6 @@ public struct TicketSlaStageEntered: Event {
         self.targetSeconds = targetSeconds
         self.priorityId = priorityId
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageEntered(

@@ -5,17 +5,10 @@
 #endif
 
 /// A missed SLA stage came to a step of its policy’s escalation.
-public struct TicketSlaStageEscalated: Event {
+public struct TicketSlaStageEscalated: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.escalated"
     public static let summary = "A missed SLA stage came to a step of its policy’s escalation."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage must be met.",
         "step": "Which of the policy’s steps, from 0.",
         "notify": "The users and groups that the step names.",
@@ -55,8 +48,6 @@ public struct TicketSlaStageEscalated: Event {
         self.notify = notify
         self.note = note
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageEscalated(

@@ -5,17 +5,10 @@
 #endif
 
 /// A ticket met the target of an SLA stage.
-public struct TicketSlaStageMet: Event {
+public struct TicketSlaStageMet: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.met"
     public static let summary = "A ticket met the target of an SLA stage."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage had to be met.",
         "usedSeconds": "What was used of the target, in its own kind of time.",
     ]
@@ -46,8 +39,6 @@ public struct TicketSlaStageMet: Event {
         self.targetAt = targetAt
         self.usedSeconds = usedSeconds
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageMet(

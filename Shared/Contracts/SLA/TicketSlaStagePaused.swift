@@ -5,18 +5,11 @@
 #endif
 
 /// The clock of an SLA stage stopped for a while.
-public struct TicketSlaStagePaused: Event {
+public struct TicketSlaStagePaused: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.paused"
     public static let summary = "The clock of an SLA stage stopped for a while."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
-        "remainingSeconds": "What is left of the target, in its own kind of time.",
+    public static let ownNotes = [
+        "remainingSeconds": "What is left of the target, in its own kind of time."
     ]
 
     public var ticketId: UUID
@@ -45,8 +38,6 @@ public struct TicketSlaStagePaused: Event {
         self.remainingSeconds = remainingSeconds
         self.reason = reason
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStagePaused(

@@ -5,17 +5,10 @@
 #endif
 
 /// The clock of an SLA stage runs again.
-public struct TicketSlaStageResumed: Event {
+public struct TicketSlaStageResumed: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.resumed"
     public static let summary = "The clock of an SLA stage runs again."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage must be met.",
         "remainingSeconds": "What is left of the target, in its own kind of time.",
     ]
@@ -48,8 +41,6 @@ public struct TicketSlaStageResumed: Event {
         self.remainingSeconds = remainingSeconds
         self.reason = reason
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageResumed(

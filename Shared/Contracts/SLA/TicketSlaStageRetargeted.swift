@@ -5,17 +5,10 @@
 #endif
 
 /// The target of an SLA stage was set anew; used time counts.
-public struct TicketSlaStageRetargeted: Event {
+public struct TicketSlaStageRetargeted: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.retargeted"
     public static let summary = "The target of an SLA stage was set anew; used time counts."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage must be met now; absent while it is paused.",
         "targetSeconds": "The target, in its own kind of time.",
         "remainingSeconds": "What is left of the target, in its own kind of time.",
@@ -53,8 +46,6 @@ public struct TicketSlaStageRetargeted: Event {
         self.remainingSeconds = remainingSeconds
         self.reason = reason
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageRetargeted(

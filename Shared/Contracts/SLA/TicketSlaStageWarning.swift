@@ -5,17 +5,10 @@
 #endif
 
 /// The target of an SLA stage comes near.
-public struct TicketSlaStageWarning: Event {
+public struct TicketSlaStageWarning: TicketSlaStageEvent {
     public static let name = "ticket_sla_stage.warning"
     public static let summary = "The target of an SLA stage comes near."
-    public static let category = "Tickets"
-    public static let owner = "sla"
-    public static let status = EventStatus.emitted
-    public static let notes = [
-        "slaPolicyVersion": "The version of the policy that the ticket keeps.",
-        "slaClockId": "The clock, one per ticket, metric and instance.",
-        "metric": "Such as first_response or resolution.",
-        "instance": "1, 2, 3 … of the metric in the ticket.",
+    public static let ownNotes = [
         "targetAt": "When the stage must be met.",
         "remainingSeconds": "What is left of the target, in its own kind of time.",
         "warning": "Which of the policy’s warnings, from 0.",
@@ -49,8 +42,6 @@ public struct TicketSlaStageWarning: Event {
         self.remainingSeconds = remainingSeconds
         self.warning = warning
     }
-
-    public var aggregate: Aggregate { Aggregate(type: "ticket_sla", id: ticketId) }
 
     public static var example: Self {
         TicketSlaStageWarning(
