@@ -8,7 +8,7 @@ public struct NotInTime: Error, CustomStringConvertible {
 
 /// Waits until `condition` holds, looking often; throws when it takes longer than `limit`.
 public func eventually(
-    _ what: String, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     var pause = Duration.milliseconds(1)

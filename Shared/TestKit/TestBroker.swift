@@ -45,6 +45,7 @@ public struct TestBroker: Sendable {
     ) throws -> AMQPConfiguration {
         var configuration = try AMQPConfiguration(
             url: url, connectionName: "test", heartbeatSeconds: heartbeatSeconds,
+            requestTimeout: .seconds(120), confirmTimeout: .seconds(120),
             backoff: AMQPBackoff(first: .milliseconds(20), limit: .milliseconds(200)), logger: logger)
         if let proxy {
             configuration.address.host = "127.0.0.1"

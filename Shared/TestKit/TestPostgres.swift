@@ -45,7 +45,7 @@ public final class TestPostgres: Sendable {
         process.standardError = FileHandle.nullDevice
         try process.run()
         let address = ["-h", "127.0.0.1", "-p", "\(port)"]
-        try await eventually("the server answers", within: .seconds(30)) {
+        try await eventually("the server answers") {
             (try? await Shell.run(["pg_isready", "-q"] + address)) != nil
         }
     }

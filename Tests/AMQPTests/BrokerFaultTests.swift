@@ -19,6 +19,7 @@ struct BrokerFaultTests {
             let client = AMQPClient(
                 try AMQPConfiguration(
                     url: broker.url, connectionName: "test",
+                    requestTimeout: .seconds(120), confirmTimeout: .seconds(120),
                     backoff: AMQPBackoff(first: .milliseconds(50), limit: .milliseconds(500)),
                     logger: Logger(label: "amqp", factory: { _ in SwiftLogNoOpLogHandler() })))
             async let life: Void = client.run()
@@ -53,7 +54,7 @@ struct BrokerFaultTests {
             // Killed: the client comes back, and so does every confirmed message, in order.
             try broker.crash()
             try await eventually("the client noticed") { !client.isConnected }
-            try await eventually("the client is back", within: .seconds(60)) { client.isConnected }
+            try await eventually("the client is back") { client.isConnected }
             let consumer = try await client.consume("q")
             var numbers: [Int] = []
             while numbers.count < 29 {

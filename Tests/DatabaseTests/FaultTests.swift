@@ -74,7 +74,7 @@ struct FaultTests {
             proxy.stall()
             try await eventually("a call fails") {
                 let start = ContinuousClock.now
-                defer { #expect(ContinuousClock.now - start < .seconds(3)) }
+                defer { #expect(ContinuousClock.now - start < .seconds(25)) }
                 do {
                     return try await database.ticketCount(as: .admin) == nil
                 } catch let error as DatabaseError {

@@ -183,7 +183,7 @@ struct EdgeTests {
             let path = gateway.tenantPath + "/extra"
             #expect(try await gateway.send(.GET, path, key: gateway.tenantKey).status == 404)
             service.addPath()
-            try await eventually("the new route is known", within: .seconds(12)) {
+            try await eventually("the new route is known") {
                 try await gateway.send(.GET, path, key: gateway.tenantKey).status == 200
             }
             let document = try await gateway.send(.GET, "/openapi.json", key: nil)

@@ -45,7 +45,7 @@ struct EventTests {
         var request = HTTPClientRequest(url: gateway.url + (path ?? gateway.tenantPath + "/events/stream"))
         request.headers.add(name: "authorization", value: "Bearer \(key ?? gateway.tenantKey)")
         if let lastEventId { request.headers.add(name: "last-event-id", value: lastEventId) }
-        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         guard answer.status == .ok else { throw StreamRefused(status: answer.status.code) }
         return try await withThrowingTaskGroup(of: [(id: String, event: String, payload: JSON)].self) { group in
             group.addTask {
@@ -198,7 +198,7 @@ struct EventTests {
             let id = try #require(created.json["id"]?.stringValue)
             var request = HTTPClientRequest(url: gateway.url + gateway.tenantPath + "/events/stream")
             request.headers.add(name: "authorization", value: "Bearer \(key)")
-            let stream = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            let stream = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
             #expect(stream.status == .ok)
             #expect(stream.headers.first(name: "content-type") == "text/event-stream")
             let revoked = try await gateway.send(

@@ -67,13 +67,13 @@ struct GatewayUnderTest: Sendable {
             group.addTask {
                 let probe = GatewayUnderTest(
                     port: port, database: database, broker: broker, tenantId: UUID.v7(), tenantKey: "", adminKey: "")
-                try await eventually("the gateway is ready", within: .seconds(20)) {
+                try await eventually("the gateway is ready") {
                     let answer = try? await probe.send(.GET, "/health/ready", key: nil)
                     return answer?.status == 200
                 }
                 // What is published before the gateway's queues are declared for the first time reaches nobody.
                 try await broker.withClient { client in
-                    try await eventually("the gateway's queues are there", within: .seconds(10)) {
+                    try await eventually("the gateway's queues are there") {
                         try await client.queueStatus("gateway.events.3") != nil
                     }
                 }
@@ -84,7 +84,7 @@ struct GatewayUnderTest: Sendable {
                     port: port, database: database, broker: broker, tenantId: bootstrap.tenantId,
                     tenantKey: bootstrap.apiKey.text, adminKey: bootstrap.adminKey.text)
                 if waitsForRoutes {
-                    try await eventually("the services' routes are known", within: .seconds(10)) {
+                    try await eventually("the services' routes are known") {
                         let status = try await gateway.send(.GET, "/v1/nothing", key: nil).status
                         return status == 404
                     }
@@ -125,7 +125,7 @@ struct GatewayUnderTest: Sendable {
         if let key { request.headers.add(name: "authorization", value: "Bearer \(key)") }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = body
-        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let bytes = Array(try await answer.body.collect(upTo: 64 << 20).readableBytesView)
         return Answer(status: answer.status.code, headers: answer.headers, bytes: bytes)
     }

@@ -63,7 +63,7 @@ struct ConsumerTests {
                             }
                         }
                         let total = (10 + 3) * 2 * items.count
-                        try await eventually("all effects", within: .seconds(60)) {
+                        try await eventually("all effects") {
                             try await world.count("effects") >= total
                         }
                     }
@@ -345,7 +345,7 @@ struct ConsumerTests {
                         await proxy.refuse()
                         for _ in 0..<3 { try await world.publish(items) }
                         // Long enough that what is in hand goes back to the queue.
-                        try await eventually("the messages are back in the queues", within: .seconds(20)) {
+                        try await eventually("the messages are back in the queues") {
                             var ready = 0
                             for queue in Topology.queues(World.service, count: 4) {
                                 ready += try await world.amqp.queueStatus(queue)?.messageCount ?? 0
@@ -353,7 +353,7 @@ struct ConsumerTests {
                             return ready == 60
                         }
                         try await proxy.accept()
-                        try await eventually("all effects", within: .seconds(30)) {
+                        try await eventually("all effects") {
                             try await world.count("effects") == 80
                         }
                     }

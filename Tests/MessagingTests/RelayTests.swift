@@ -203,7 +203,7 @@ struct RelayProcessTests {
             let items = (0..<40).map { _ in UUID.v7() }
             let children = try (0..<3).map { _ in try RelayProcess(world) }
             defer { for child in children { child.kill() } }
-            try await eventually("three relays share the partitions", within: .seconds(60)) {
+            try await eventually("three relays share the partitions") {
                 let owners = try await world.test.superuser(
                     "SELECT FROM tests.relay_leases WHERE expires_at > now() GROUP BY owner")
                 return owners.count == 3
@@ -217,13 +217,13 @@ struct RelayProcessTests {
                 }
             }
             // The living one takes over everything.
-            try await subscriber.receive(24, ofEach: items, within: .seconds(60))
-            try await eventually("an empty outbox", within: .seconds(30)) { try await world.count("outbox") == 0 }
+            try await subscriber.receive(24, ofEach: items)
+            try await eventually("an empty outbox") { try await world.count("outbox") == 0 }
             let published = subscriber.deliveries.count
             // The frozen one wakes: it finds its leases gone. More is published meanwhile, to tempt it.
             children[0].thaw()
             for _ in 0..<3 { try await world.publish(items) }
-            try await subscriber.receive(27, ofEach: items, within: .seconds(60))
+            try await subscriber.receive(27, ofEach: items)
             for item in items { #expect(subscriber.firstDeliveries[item] == Array(1...27)) }
             let repeated = subscriber.deliveries.count - published - 3 * items.count
             // What it had handed to its connection before it froze may come out again, its buffered events may not.

@@ -186,7 +186,7 @@ final class Subscriber: Sendable {
     var deliveries: [AMQPDelivery] { received.withLock { $0 } }
 
     /// Takes deliveries until there are `count`.
-    func receive(_ count: Int, within limit: Duration = .seconds(20)) async throws -> [AMQPDelivery] {
+    func receive(_ count: Int, within limit: Duration = .seconds(120)) async throws -> [AMQPDelivery] {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while self.deliveries.count < count {
@@ -207,7 +207,7 @@ final class Subscriber: Sendable {
     }
 
     /// Takes deliveries until every item has `count` different ones.
-    func receive(_ count: Int, ofEach items: [UUID], within limit: Duration = .seconds(30)) async throws {
+    func receive(_ count: Int, ofEach items: [UUID], within limit: Duration = .seconds(120)) async throws {
         let collecting = Task {
             while !Task.isCancelled {
                 let batch = await self.consumer.next(upTo: 500)

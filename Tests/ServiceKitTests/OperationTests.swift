@@ -36,7 +36,7 @@ struct OperationTests {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let bytes = try await response.body.collect(upTo: 1 << 20)
         return (Int(response.status.code), (try? JSON.parse(Array(bytes.readableBytesView))) ?? .null)
     }
@@ -85,7 +85,7 @@ struct OperationTests {
         try await withService("sla", Self.nowhere) { service in
             _ = try await service.get("health/live")
             let url = "http://127.0.0.1:\(try await service.port())/metrics"
-            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
+            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(60))
             #expect(response.headers.first(name: "content-type") == "text/plain; version=0.0.4; charset=utf-8")
             let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
             #expect(text.contains(#"http_requests_total{method="GET",route="/health/live",status="200"} 1"#))
@@ -126,7 +126,7 @@ struct OperationTests {
             for (span, flag) in [("1111111111111111", "01"), ("2222222222222222", "00")] {
                 var request = HTTPClientRequest(url: url)
                 request.headers.add(name: "traceparent", value: "00-0af7651916cd43dd8448eb211c80319c-\(span)-\(flag)")
-                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
                 #expect(response.status == .ok)
                 _ = try await response.body.collect(upTo: 1 << 22)
             }

@@ -63,17 +63,17 @@ struct ServiceProcessTests {
                 #expect(first.body["checks"]?["migrations"]?["status"] == "down")
                 #expect(try await service.get("health/live").status == 200)
                 try await away.accept()
-                try await eventually("the database is back", within: .seconds(20)) {
+                try await eventually("the database is back") {
                     try await service.get("health/ready").body["checks"]?["migrations"]?["status"] == "up"
                 }
                 #expect(try await !isReady(service))
                 try await broken.accept()
-                try await eventually("ready", within: .seconds(30)) { try await isReady(service) }
+                try await eventually("ready") { try await isReady(service) }
                 await broken.refuse()
                 broken.cut()
                 try await eventually("not ready without a broker") { try await !isReady(service) }
                 try await broken.accept()
-                try await eventually("ready again", within: .seconds(30)) { try await isReady(service) }
+                try await eventually("ready again") { try await isReady(service) }
                 #expect(service.isRunning)
             }
         }

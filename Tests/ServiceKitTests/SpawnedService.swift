@@ -67,13 +67,13 @@ final class SpawnedService: Sendable {
 
     func get(_ path: String) async throws -> (status: Int, body: JSON) {
         let request = HTTPClientRequest(url: "http://127.0.0.1:\(try await port())/\(path)")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: 1 << 20)
         return (Int(response.status.code), (try? JSON.parse(Array(body.readableBytesView))) ?? .null)
     }
 
     /// Its exit status, once it has ended.
-    func ended(within limit: Duration = .seconds(15)) async throws -> Int32 {
+    func ended(within limit: Duration = .seconds(120)) async throws -> Int32 {
         try await eventually("the service ends", within: limit) { !isRunning }
         return process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : -$0.terminationStatus }
     }

@@ -92,7 +92,7 @@ final class Faults: Sendable {
             try await fault.inflict(environment)
             log.append(fault.name)
             let environment = environment
-            try await eventually("all processes are back after \(fault.name)", within: .seconds(60)) {
+            try await eventually("all processes are back after \(fault.name)") {
                 (Self.services + ["postgres", "rabbitmq"]).allSatisfy { environment.pid(of: $0) != nil }
             }
         }

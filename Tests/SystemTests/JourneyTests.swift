@@ -20,7 +20,7 @@ extension SystemTests {
                 ])
             #expect(answer.status == 201, "\(answer.json.text)")
             let id = try #require(answer.json["id"]?.stringValue)
-            try await eventually("the event arrives", within: .seconds(10)) {
+            try await eventually("the event arrives") {
                 try subscriber.deliveries().contains { $0.payload["ticketId"]?.stringValue == id }
             }
             let delivery = try #require(try subscriber.deliveries().first { $0.payload["ticketId"]?.stringValue == id })
@@ -56,7 +56,7 @@ extension SystemTests {
             #expect(first.output.contains("\(filed) filed"), "\(first.output)")
             #expect(first.output.contains(":2:"), "the first row has no title and is on line 2: \(first.output)")
 
-            try await eventually("every ticket's event arrives", within: .seconds(120)) {
+            try await eventually("every ticket's event arrives") {
                 try Set(subscriber.deliveries().map(\.eventId)).count >= filed
             }
             let deliveries = try subscriber.deliveries()

@@ -89,9 +89,11 @@ rabbitmq_port() {
     die "no free ports for RabbitMQ"
 }
 
-# start_rabbitmq PORT USER PASSWORD: waits until the broker takes connections.
+# start_rabbitmq PORT USER PASSWORD [WRAPPER…]: waits until the broker takes connections. The wrapper is a command that runs
+# the node.
 start_rabbitmq() {
     local port=$1 user=$2 password=$3 directory
+    shift 3
     directory=$(state_directory rabbitmq rabbitmq)
     (
         umask 077
@@ -110,7 +112,7 @@ start_rabbitmq() {
     (
         rabbitmq_environment "$port"
         cd "$HOME" || exit
-        supervise rabbitmq "$DESKWIRE_ROOT/deploy/lib/rabbitmq-node"
+        supervise rabbitmq "$@" "$DESKWIRE_ROOT/deploy/lib/rabbitmq-node"
     )
     # The port opens before the node takes everything; the tool fails while there is no node.
     if ! wait_until 90 "RabbitMQ's port" port_is_taken "$port" || ! wait_until 60 "RabbitMQ's readiness" \
