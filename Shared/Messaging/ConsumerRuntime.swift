@@ -10,8 +10,11 @@ public struct ConsumerConfiguration: Sendable {
     /// Queues over which the service's messages are spread by aggregate. To be the same in all instances. Changing it moves
     /// aggregates between queues: for what is queued at that moment, their order does not hold.
     public var partitions = 4
-    /// Messages handled in one transaction at most.
+    /// Messages of one queue that are handled in one transaction at most.
     public var batchMax = 100
+    /// How long after the beginning of a transaction the next one begins at the earliest, unless a batch is full. What arrives
+    /// meanwhile, in any queue, is handled together.
+    public var batchSpacing = Duration.milliseconds(30)
     public var retryPolicy = RetryPolicy.standard
     /// Larger messages are dead letters.
     public var bodySizeBytesMax = RawMessage.bodySizeBytesMax
@@ -37,6 +40,7 @@ public final class ConsumerRuntime: Service {
     private let amqp: AMQPClient
     private let configuration: ConsumerConfiguration
     private let dispatcher: MessageDispatcher
+    private let gatherer: BatchGatherer
     private let shutdown = ShutdownSwitch()
     private let logger: Logger
 
@@ -57,6 +61,9 @@ public final class ConsumerRuntime: Service {
             service: service, topology: topology, handlers: handlers, database: database,
             sink: DeadLetterSink(service: service, topology: topology, amqp: amqp), policy: configuration.retryPolicy,
             bodySizeBytesMax: configuration.bodySizeBytesMax, logger: logger)
+        gatherer = BatchGatherer(spacing: configuration.batchSpacing, enough: configuration.batchMax) {
+            [dispatcher] in try await dispatcher.process($0)
+        }
     }
 
     /// Consumes until the task is cancelled or a graceful shutdown begins; then finishes the batches in hand and returns the
@@ -162,7 +169,7 @@ public final class ConsumerRuntime: Service {
         var backoff = Self.backoffFirst
         while true {
             do {
-                return try await dispatcher.process(batch)
+                return try await gatherer.process(batch)
             } catch {
                 if isOver || consumer.end != nil || ContinuousClock.now >= patience { throw error }
                 logger.warning("a batch waits", metadata: ["queue": "\(consumer.queue)", "error": "\(error)"])

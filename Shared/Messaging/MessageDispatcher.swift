@@ -81,17 +81,19 @@ struct MessageDispatcher: Sendable {
     // MARK: Success
 
     private func handle(_ entries: [InboxEntry]) async throws {
-        if entries.isEmpty { return }
+        guard entries.count > 1 else {
+            if let only = entries.first { try await handleAlone(only) }
+            return
+        }
         do {
             try await handleTogether(entries)
         } catch {
             if case .infrastructure(let detail) = FailureVerdict(error) {
                 throw InfrastructureFailure(description: detail)
             }
-            if entries.count > 1 {
-                logger.debug("a batch failed, its messages are handled one by one", metadata: ["error": "\(error)"])
-            }
-            for entry in entries { try await handleAlone(entry) }
+            logger.debug("a batch failed, its halves are handled", metadata: ["error": "\(error)"])
+            try await handle(Array(entries[..<(entries.count / 2)]))
+            try await handle(Array(entries[(entries.count / 2)...]))
         }
     }
 

@@ -112,6 +112,8 @@ public final class OutboxRelay: Service {
     }
 
     private static let deletionDelay = Duration.milliseconds(25)
+    /// What is committed within so long after a read is read together.
+    private static let readSpacing = Duration.milliseconds(8)
     private static let retryDelay = Duration.milliseconds(250)
 
     private func work() async {
@@ -268,6 +270,7 @@ public final class OutboxRelay: Service {
                 added > 0
                 ? configuration.pollIntervalMin : min(schedule.pollInterval * 2, configuration.pollIntervalMax)
             schedule.poll = now + schedule.pollInterval
+            schedule.stepNotBefore = now + Self.readSpacing
         }
     }
 
