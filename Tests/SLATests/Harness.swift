@@ -34,6 +34,9 @@ final class Harness: Sendable {
         keeper = KeepClocks(terms: TermsStore())
     }
 
+    /// The same service, for another tenant.
+    func another() -> Harness { Harness(client: client, test: test, service: service) }
+
     static func with(_ body: @escaping @Sendable (Harness) async throws -> Void) async throws {
         try await TestDatabase.with("sla", SLAService.allMigrations, configure: { $0.maxConnections = 16 }) { test in
             let service = SLAService(database: test.database)
@@ -129,7 +132,7 @@ final class Harness: Sendable {
 
     /// Lets everything happen that is due before an instant.
     func sweep(at instant: Timestamp) async throws {
-        while try await service.sweeper.sweep(at: instant) > 0 {}
+        while try await service.sweeper.sweep(at: instant).folded > 0 {}
     }
 
     func sla(_ ticket: UUID) async throws -> [JSON] {

@@ -102,7 +102,7 @@ struct ServiceTests {
                 try await tx.execute("DELETE FROM sla_clocks WHERE ticket_id = \(ordered)")
                 let held = try await harness.keeper.terms.hold([harness.tenant], in: tx)
                 try await ClockKeeper.lock([key], in: tx)
-                try await ClockKeeper.refold([key], terms: held, at: start + .seconds(3_000), in: tx)
+                try await ClockKeeper.refold([key], terms: held, asOf: start + .seconds(3_000), in: tx)
             }
             #expect(try await rowText() == live && live != nil)
         }

@@ -110,43 +110,57 @@ enum ClockKeeper {
         var announced: Set<String>
     }
 
+    /// Something to tell of a ticket.
+    private struct News {
+        var key: TicketKey
+        var version: Int64
+        var clock: Clock
+        var entry: Clock.Entry
+    }
+
     /// Folds tickets anew and writes what changed, with its events. The tickets' rows are locked and their terms held.
+    /// - Parameters:
+    ///   - instant: How far time has gone for these tickets.
+    ///   - now: What time it is, where that is later.
     static func refold(
-        _ keys: [TicketKey], terms: [UUID: Terms], at instant: Timestamp, in tx: Transaction
+        _ keys: [TicketKey], terms: [UUID: Terms], asOf instant: Timestamp, seenAt now: Timestamp? = nil,
+        in tx: Transaction
     ) async throws {
+        let now = now ?? instant
         let facts = try await facts(of: keys, in: tx)
         let kept = try await kept(of: keys, in: tx)
         let versions = try await versions(of: keys, in: tx)
         var clockRows = ClockRows()
         var ticketRows = TicketRows()
+        var news: [News] = []
+        var nextDue = Timestamp.max
         for key in keys {
             let state = TicketClocks(of: facts[key] ?? [], terms: terms[key.tenantId] ?? .none, asOf: instant)
             let version = (versions[key] ?? 0) + 1
-            var news: [(clock: Clock, entry: Clock.Entry)] = []
             for clock in state.clocks {
                 let id = clock.id(in: key.ticketId)
                 let digest = clock.digest(with: state.attributes)
                 let known = kept[id]
                 guard known?.digest != digest else { continue }
                 var announced = known?.announced ?? []
-                for entry in clock.history where announced.insert(entry.key).inserted { news.append((clock, entry)) }
-                clockRows.append(
-                    clock, key, id: id, digest: digest, announced: announced, state.attributes, at: instant)
+                for entry in clock.history where announced.insert(entry.key).inserted {
+                    news.append(News(key: key, version: version, clock: clock, entry: entry))
+                }
+                clockRows.append(clock, key, id: id, digest: digest, announced: announced, state.attributes, at: now)
             }
             ticketRows.append(key, state, version: version)
-            // Entries of one instant keep the order of the clocks and, within a clock, that of its history.
-            let ordered = news.enumerated().sorted {
-                ($0.element.entry.at, $0.offset) < ($1.element.entry.at, $1.offset)
-            }
-            for (_, new) in ordered {
-                try ClockEvents.publish(
-                    new.entry, of: new.clock, key, terms: terms[key.tenantId] ?? .none, version: version,
-                    seenAt: instant,
-                    in: tx)
-            }
+            nextDue = min(nextDue, state.nextDue ?? .max)
+        }
+        // What is of one instant keeps the order of the tickets, of their clocks and, within a clock, of its history.
+        let ordered = news.enumerated().sorted { ($0.element.entry.at, $0.offset) < ($1.element.entry.at, $1.offset) }
+        for (_, new) in ordered {
+            try ClockEvents.publish(
+                new.entry, of: new.clock, new.key, terms: terms[new.key.tenantId] ?? .none, version: new.version,
+                seenAt: now, in: tx)
         }
         if !clockRows.isEmpty { tx.enqueue(clockRows.upsert) }
         tx.enqueue(ticketRows.update)
+        tx.afterCommit { [nextDue] in DueAlarm.shared.set(nextDue) }
     }
 
     private static func kept(of keys: [TicketKey], in tx: Transaction) async throws -> [UUID: Kept] {

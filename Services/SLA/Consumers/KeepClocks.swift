@@ -38,6 +38,6 @@ struct KeepClocks: BatchEventHandler {
         let held = try await terms.hold(Set(keys.map(\.tenantId)), in: tx)
         ClockKeeper.keep(facts, in: tx)
         try await ClockKeeper.touch(facts, in: tx)
-        try await ClockKeeper.refold(keys, terms: held, at: instant, in: tx)
+        try await ClockKeeper.refold(keys, terms: held, asOf: instant, in: tx)
     }
 }

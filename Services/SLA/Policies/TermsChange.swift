@@ -84,7 +84,7 @@ enum TermsChange {
         }
         guard !keys.isEmpty else { return }
         try await ClockKeeper.lock(keys, in: op.tx)
-        try await ClockKeeper.refold(keys, terms: [op.tenantId: after], at: from, in: op.tx)
+        try await ClockKeeper.refold(keys, terms: [op.tenantId: after], asOf: from, in: op.tx)
     }
 
     private static func instant(_ op: Operation) async throws -> Timestamp {

@@ -37,6 +37,19 @@ final class TermsStore: Sendable {
         return try await read(ids, in: tx)
     }
 
+    /// The same without waiting: of the tenants whose terms nobody is changing.
+    func holdWhatIsFree(_ tenants: Set<UUID>, in tx: Transaction) async throws -> [UUID: Terms] {
+        let free = try await tx.query(
+            """
+            SELECT t FROM unnest(\(Array(tenants))) AS t WHERE pg_try_advisory_xact_lock_shared(\(Self.lockKey("t")))
+            """
+        ).map { try $0.get(0, as: UUID.self) }
+        var terms = try await read(free, in: tx)
+        // A tenant that has promised nothing has no row.
+        for tenant in free where terms[tenant] == nil { terms[tenant] = Terms.none }
+        return terms
+    }
+
     /// The terms as they are at the moment.
     func read(_ tenants: [UUID], in tx: Transaction) async throws -> [UUID: Terms] {
         let rows = try await tx.query(
