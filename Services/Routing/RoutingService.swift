@@ -20,6 +20,7 @@ public struct RoutingService: Microservice {
     public static let summary = "Who works on what: decides who holds a ticket, and says why."
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .routing,
+        .compactDecisions,
     ]
 
     static let projections: [Projection] = [.routedTickets, .users(of: name)]

@@ -36,7 +36,7 @@ import Testing
                 for dispatcher in dispatchers {
                     tasks.addTask {
                         while await !isDone.isSet {
-                            _ = try await dispatcher.runAll()
+                            try await dispatcher.runAll()
                             await Task.yield()
                         }
                     }
@@ -106,7 +106,7 @@ import Testing
                 for _ in 0..<4 { try await world.ticket(["groupId": .uuid(group)]) }
                 _ = try await world.carry(from: world.tickets, to: world.routing)
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    for dispatcher in dispatchers { tasks.addTask { while try await dispatcher.runAll() {} } }
+                    for dispatcher in dispatchers { tasks.addTask { try await dispatcher.runAll() } }
                     try await tasks.waitForAll()
                 }
             }
@@ -124,6 +124,21 @@ import Testing
                     #expect((counts.values.max() ?? 0) - least <= 1)
                 }
             }
+        }
+    }
+
+    @Test("what a dispatcher that dies between two batches leaves is found by another") func batches() async throws {
+        try await World.with { world in
+            let group = UUID.v7()
+            let agent = try await world.agent([group])
+            let tickets = [
+                try await world.ticket(["groupId": .uuid(group)]), try await world.ticket(["groupId": .uuid(group)]),
+            ]
+            try await world.carry(from: world.tickets, to: world.routing)
+            let dispatcher = Dispatcher(books: RuleBookStore(), batch: 1)
+            #expect(try await dispatcher.run(world.tenant, in: world.routing.database) == .more(skip: 0))
+            try await world.settle()
+            for ticket in tickets { #expect(try await world.holder(of: ticket) == agent.userId) }
         }
     }
 

@@ -153,7 +153,7 @@ final class World: Sendable {
     }
 
     func dispatch(now: Timestamp? = nil) async throws {
-        while try await service.dispatch.runAll(now: now) {}
+        try await service.dispatch.runAll(now: now)
     }
 
     /// What one side has published goes to the other, and to itself.

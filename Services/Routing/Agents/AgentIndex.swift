@@ -12,17 +12,16 @@ import Web
 /// All that changes who can take what in a tenant goes one after the other: decisions, holdings, agents. The lock is the
 /// tenant's, taken before anything is read, and ends with the transaction.
 enum TenantLock {
-    private static func key(_ tenantId: UUID) -> SQL { "hashtextextended(\("routing " + tenantId.text), 0)" }
-
-    static func waiting(_ tenantId: UUID) -> SQL { "SELECT pg_advisory_xact_lock(\(key(tenantId)))" }
-    static func trying(_ tenantId: UUID) -> SQL { "SELECT pg_try_advisory_xact_lock(\(key(tenantId)))" }
+    static func waiting(_ tenantId: UUID) -> SQL {
+        "SELECT pg_advisory_xact_lock(hashtextextended(\("routing " + tenantId.text), 0))"
+    }
 }
 
 enum Wake {
     /// There is something to do for the tenant, once this commits.
     static func tenant(_ tenantId: UUID, in tx: Transaction) {
         tx.enqueue("INSERT INTO routing_wakes (tenant_id) VALUES (\(tenantId))")
-        tx.afterCommit { DispatchSignal.shared.raise() }
+        tx.afterCommit { DispatchSignal.shared.raise(tenantId) }
     }
 }
 

@@ -25,39 +25,44 @@ struct FollowTickets: BatchEventHandler {
         let byTenant = Dictionary(grouping: messages, by: \.envelope.tenantId)
         // All take the tenants' locks in this order.
         for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
-            let desk = try await Desk.open(tenantId, books: books, now: .now, in: tx)
-            try await handle(byTenant[tenantId] ?? [], at: desk)
+            let messages = byTenant[tenantId] ?? []
+            // Rules take their time, and others need the lock.
+            let judged = try await judge(messages, at: Desk(tenantId, books: books, in: tx))
+            let desk = try await Desk.open(tenantId, books: books, in: tx)
+            for message in messages { try await note(message, at: desk) }
+            try await desk.reconcile(judged)
         }
     }
 
-    private func handle(_ messages: [RawMessage], at desk: Desk) async throws {
+    /// The tickets that the messages are about, where that may have changed who is to hold them.
+    private func judge(_ messages: [RawMessage], at desk: Desk) async throws -> JudgedTickets {
         var tickets: [UUID] = []
         var changes: [UUID: JSONObject] = [:]
-        for message in messages {
+        for message in messages where !Self.notes.contains(message.name) {
             guard let ticketId = message.payload["ticketId"]?.uuidValue else { continue }
-            switch message.name {
-            case "ticket_message.added":
-                try await noteReply(message, to: ticketId, at: desk)
-            case RoutingDecisionRejected.name:
-                try await giveBack(message, ticketId: ticketId, at: desk)
-                tickets.append(ticketId)
-            case "ticket_sla_stage.entered":
-                noteDeadline(message, of: ticketId, at: desk)
-            default:
-                tickets.append(ticketId)
-                for (field, change) in message.payload["changes"]?.objectValue ?? [:] {
-                    changes[ticketId, default: [:]][field] = change
-                }
+            if changes.updateValue(changes[ticketId] ?? [:], forKey: ticketId) == nil { tickets.append(ticketId) }
+            for (field, change) in message.payload["changes"]?.objectValue ?? [:] {
+                changes[ticketId]?[field] = change
             }
         }
-        if !tickets.isEmpty {
-            var seen: Set<UUID> = []
-            try await desk.reconcile(tickets.filter { seen.insert($0).inserted }, changes: changes)
+        return try await JudgedTickets(tickets, changes: changes, at: desk)
+    }
+
+    /// Events after which the same is asked for of the same ticket.
+    private static let notes: Set<String> = ["ticket_message.added", "ticket_sla_stage.entered"]
+
+    private func note(_ message: RawMessage, at desk: Desk) async throws {
+        guard let ticketId = message.payload["ticketId"]?.uuidValue else { return }
+        switch message.name {
+        case "ticket_message.added": noteReply(message, to: ticketId, at: desk)
+        case RoutingDecisionRejected.name: try await giveBack(message, ticketId: ticketId, at: desk)
+        case "ticket_sla_stage.entered": noteDeadline(message, of: ticketId, at: desk)
+        default: break
         }
     }
 
     /// A ticket that its holder has answered stays theirs where only untouched ones are redistributed.
-    private func noteReply(_ message: RawMessage, to ticketId: UUID, at desk: Desk) async throws {
+    private func noteReply(_ message: RawMessage, to ticketId: UUID, at desk: Desk) {
         guard message.payload["visibility"] == "public", message.payload["authorType"] == "user",
             let author = message.payload["authorId"]?.uuidValue
         else { return }

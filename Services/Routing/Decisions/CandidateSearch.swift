@@ -85,33 +85,49 @@ enum CandidateSearch {
 
 /// The agents of one decision run. What a decision takes from somebody the next one sees.
 struct CandidatePool {
-    private(set) var candidates: [UUID: Candidate] = [:]
+    private var candidates: [Candidate] = []
+    private var positions: [UUID: Int] = [:]
     /// Whom a search found, by need.
-    private var found: [Need: [UUID]] = [:]
+    private var found: [Need: [Int]] = [:]
 
-    mutating func add(_ rows: [Row], for need: Need?) throws {
+    /// - Returns: the agents.
+    @discardableResult
+    mutating func add(_ rows: [Row], for need: Need?) throws -> [UUID] {
         var ids: [UUID] = []
+        var seen: Set<UUID> = []
         for row in rows {
-            var candidate = try Candidate(row)
-            if let known = candidates[candidate.agentId] {
-                candidate = known.with(groupIds: candidate.groupIds)
+            let candidate = try Candidate(row)
+            if let known = positions[candidate.agentId] {
+                let others = candidate.groupIds.filter { !candidates[known].groupIds.contains($0) }
+                candidates[known].groupIds += others
+            } else {
+                positions[candidate.agentId] = candidates.count
+                candidates.append(candidate)
             }
-            candidates[candidate.agentId] = candidate
-            if !ids.contains(candidate.agentId) { ids.append(candidate.agentId) }
+            if seen.insert(candidate.agentId).inserted { ids.append(candidate.agentId) }
         }
-        if let need { found[need, default: []] += ids.filter { !(found[need] ?? []).contains($0) } }
+        if let need {
+            let known = Set(found[need] ?? [])
+            found[need, default: []] += ids.compactMap { positions[$0] }.filter { !known.contains($0) }
+        }
+        return ids
     }
 
-    func candidates(for need: Need, also others: [UUID] = []) -> [Candidate] {
-        let ids = found[need] ?? []
-        var seen = Set(ids)
-        return (ids + others.filter { seen.insert($0).inserted }).compactMap { candidates[$0] }
+    /// Decides among those that the search for the need has found, and others.
+    func verdict(_ need: Need, also others: [UUID] = [], keeping limit: Int = Verdict.keptMax) -> Verdict {
+        var indices = found[need.searched] ?? []
+        if !others.isEmpty {
+            var seen = Set(indices)
+            indices += others.compactMap { positions[$0] }.filter { seen.insert($0).inserted }
+        }
+        return Verdict(need, among: candidates, at: indices, keeping: limit)
     }
 
     /// The agent has more to hold.
     mutating func load(_ agentId: UUID, units: Int, turn: Int64) {
-        candidates[agentId]?.heldUnits += units
-        candidates[agentId]?.turn = turn
+        guard let position = positions[agentId] else { return }
+        candidates[position].heldUnits += units
+        candidates[position].turn = turn
     }
 }
 
@@ -128,11 +144,5 @@ extension Candidate {
             heldUnits: Int(try row.get("held_units", as: Int32.self)), turn: try row.get("turn", as: Int64.self))
         for (skill, level) in skills { self.skills[skill] = level.intValue.map(Int.init) }
         languages = try row.get("languages", as: [String].self)
-    }
-
-    func with(groupIds others: [UUID]) -> Candidate {
-        var candidate = self
-        candidate.groupIds += others.filter { !groupIds.contains($0) }
-        return candidate
     }
 }

@@ -32,7 +32,11 @@ struct Decisions: Resource {
         .integer("relaxLevel").readOnly.notNull,
         .number("score").readOnly,
         .json("candidates", ["type": "array"]).readOnly.notNull
-            .described("The winner first, then who could have taken it, with score and why each lost."),
+            .described(
+                "The winner first, then who could have taken it, with score and why each lost; the first \(Verdict.keptMax)."
+            ),
+        .json("lossCounts", ["type": "object"]).readOnly.notNull
+            .described("How many of all who were looked at lost for which reason."),
         .number("waitedSeconds").readOnly.notNull,
         .integer("durationMicroseconds", 0...Int64.max).readOnly.notNull,
     ]
@@ -78,44 +82,31 @@ struct Decision: Sendable {
 
     /// Keeps the decisions and publishes them.
     static func write(_ decisions: [Decision], tenantId: UUID, in tx: Transaction) throws {
-        guard !decisions.isEmpty else { return }
-        var json = JSONWriter(reservingCapacity: decisions.count * 1_024)
-        json.beginArray()
-        for decision in decisions { json.value(decision.row) }
-        json.endArray()
+        guard let now = decisions.first?.now else { return }
+        let winners = decisions.map(\.winner)
+        let placements = decisions.map(\.entry.placement)
         tx.enqueue(
             """
-            INSERT INTO routing_decisions (tenant_id, id, created_at, ticket_id, queue_entry_id, outcome, reason, agent_id,
-                user_id, group_id, queue_id, rule_id, strategy, relax_level, score, candidates, waited_seconds,
+            INSERT INTO routing_decisions (tenant_id, created_at, id, ticket_id, queue_entry_id, outcome, reason, agent_id,
+                user_id, group_id, queue_id, rule_id, strategy, relax_level, score, candidates, loss_counts, waited_seconds,
                 duration_microseconds)
-            SELECT \(tenantId), id, created_at, ticket_id, queue_entry_id, outcome, reason, agent_id, user_id, group_id,
-                queue_id, rule_id, strategy, relax_level, score, candidates, waited_seconds, duration_microseconds
-            FROM json_to_recordset(\(String(decoding: json.bytes, as: UTF8.self))::json) AS r (
-                id uuid, created_at timestamptz, ticket_id uuid, queue_entry_id uuid, outcome text, reason text,
-                agent_id uuid, user_id uuid, group_id uuid, queue_id uuid, rule_id uuid, strategy text,
-                relax_level integer, score double precision, candidates jsonb, waited_seconds double precision,
-                duration_microseconds bigint)
+            SELECT \(tenantId), \(now), r.id, r.ticket_id, r.queue_entry_id, r.outcome, r.reason, r.agent_id, r.user_id,
+                r.group_id, r.queue_id, r.rule_id, r.strategy, r.relax_level, r.score, r.candidates::json,
+                r.loss_counts::jsonb, r.waited_seconds, r.duration_microseconds
+            FROM unnest(\(decisions.map(\.id)), \(decisions.map(\.entry.ticketId)), \(decisions.map(\.entry.id)),
+                \(winners.map { $0 == nil ? "failed" : "made" }), \(decisions.map(\.reason)),
+                \(winners.map { $0?.agentId }), \(winners.map { $0?.userId }), \(decisions.map(\.groupId)),
+                \(placements.map(\.queueId)), \(placements.map(\.ruleId)), \(placements.map(\.strategy.rawValue)),
+                \(decisions.map { Int64($0.entry.relaxLevel) }), \(decisions.map(\.score)),
+                \(decisions.map { ($0.verdict?.json ?? []).text }), \(decisions.map { ($0.verdict?.lossesJSON ?? [:]).text }),
+                \(decisions.map { $0.entry.waitedSeconds(at: now) }), \(decisions.map(\.durationMicroseconds)))
+                AS r (id, ticket_id, queue_entry_id, outcome, reason, agent_id, user_id, group_id, queue_id, rule_id,
+                    strategy, relax_level, score, candidates, loss_counts, waited_seconds, duration_microseconds)
             """)
         for decision in decisions { try decision.publish(tenantId, in: tx) }
     }
 
-    private var row: JSON {
-        var row: JSONObject = [
-            "id": .uuid(id), "created_at": .timestamp(now), "ticket_id": .uuid(entry.ticketId),
-            "queue_entry_id": .uuid(entry.id), "outcome": winner == nil ? "failed" : "made",
-            "strategy": .string(entry.placement.strategy.rawValue), "relax_level": .int(Int64(entry.relaxLevel)),
-            "candidates": verdict?.json() ?? [], "waited_seconds": .double(entry.waitedSeconds(at: now)),
-            "duration_microseconds": .int(durationMicroseconds),
-        ]
-        row["reason"] = reason.map { .string($0) }
-        row["agent_id"] = winner.map { .uuid($0.agentId) }
-        row["user_id"] = winner.map { .uuid($0.userId) }
-        row["group_id"] = groupId.map { .uuid($0) }
-        row["queue_id"] = entry.placement.queueId.map { .uuid($0) }
-        row["rule_id"] = entry.placement.ruleId.map { .uuid($0) }
-        row["score"] = winner == nil ? nil : (verdict?.places.first?.score).map { .double($0) }
-        return .object(row)
-    }
+    private var score: Double? { winner == nil ? nil : verdict?.places.first?.score }
 
     private func publish(_ tenantId: UUID, in tx: Transaction) throws {
         if let winner, let reservedUntil {
@@ -124,7 +115,7 @@ struct Decision: Sendable {
                     decisionId: id, ticketId: entry.ticketId, agentId: winner.agentId, userId: winner.userId,
                     fromUserId: fromUserId, groupId: groupId, queueId: entry.placement.queueId,
                     ruleId: entry.placement.ruleId, strategy: entry.placement.strategy.rawValue,
-                    score: verdict?.places.first?.score, waitedSeconds: entry.waitedSeconds(at: now),
+                    score: score, waitedSeconds: entry.waitedSeconds(at: now),
                     reservedUntil: reservedUntil, decidedAt: now),
                 version: 1, actor: .system, occurredAt: now, tenantId: tenantId)
         } else {

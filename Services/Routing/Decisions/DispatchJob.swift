@@ -12,23 +12,46 @@ import Web
     import Foundation
 #endif
 
-/// Wakes the dispatchers of this process. Those of others look often enough.
+/// Wakes the dispatchers of this process as soon as there is something to do for a tenant. Those of others look for
+/// themselves.
 final class DispatchSignal: Sendable {
     static let shared = DispatchSignal()
 
-    private let listeners = Mutex<[UUID: AsyncStream<Void>.Continuation]>([:])
+    /// The tenants of which a dispatcher has yet to hear.
+    final class Listener: Sendable {
+        let wakes: AsyncStream<Void>
+        private let continuation: AsyncStream<Void>.Continuation
+        private let tenants = Mutex<Set<UUID>>([])
 
-    func raise() {
-        let all = listeners.withLock { Array($0.values) }
-        for listener in all { listener.yield() }
+        init() {
+            (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        }
+
+        func take() -> Set<UUID> {
+            tenants.withLock { tenants in
+                defer { tenants = [] }
+                return tenants
+            }
+        }
+
+        fileprivate func raise(_ tenantId: UUID) {
+            tenants.withLock { _ = $0.insert(tenantId) }
+            continuation.yield()
+        }
     }
 
-    func listen() -> AsyncStream<Void> {
-        let id = UUID()
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        continuation.onTermination = { _ in self.listeners.withLock { $0[id] = nil } }
-        listeners.withLock { $0[id] = continuation }
-        return stream
+    private let listeners = Mutex<[ObjectIdentifier: Listener]>([:])
+
+    func raise(_ tenantId: UUID) {
+        for listener in listeners.withLock({ Array($0.values) }) { listener.raise(tenantId) }
+    }
+
+    /// Hears of all tenants until `body` returns.
+    func listening(_ body: (Listener) async -> Void) async {
+        let listener = Listener()
+        listeners.withLock { $0[ObjectIdentifier(listener)] = listener }
+        defer { listeners.withLock { $0[ObjectIdentifier(listener)] = nil } }
+        await body(listener)
     }
 }
 
@@ -44,80 +67,79 @@ struct DispatchJob: Service {
     }
 
     /// How often another process's wakes and what is due by time are looked for.
-    private static let idlePause = Duration.milliseconds(100)
-    private static let busyPause = Duration.milliseconds(10)
-    private static let failurePause = Duration.seconds(1)
+    private static let pollPause = Duration.milliseconds(400)
+    /// What happens meanwhile is decided about together.
+    private static let gatherPause = Duration.milliseconds(10)
     private static let hoursPause = Duration.seconds(30)
     /// Tenants worked off side by side.
     private static let concurrency = 4
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await tick(DispatchSignal.shared.listen()) }
+            group.addTask { await hear() }
+            group.addTask { await poll() }
             group.addTask { await watchHours() }
         }
     }
 
     private var isOver: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    /// Merges signals and a clock: an element is a reason to look.
-    private func tick(_ signals: AsyncStream<Void>) async {
-        await withTaskGroup(of: Void.self) { group in
-            let clock = DispatchSignal.shared
-            group.addTask {
-                while !isOver {
-                    await pause(Self.idlePause)
-                    clock.raise()
-                }
-            }
-            await cancelWhenGracefulShutdown {
-                for await _ in signals {
-                    if isOver { break }
-                    await work()
-                }
-            }
-            group.cancelAll()
-        }
-    }
-
     private func pause(_ duration: Duration) async {
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: duration) }
     }
 
-    private func work() async {
+    /// What this process commits is acted upon at once.
+    private func hear() async {
+        await DispatchSignal.shared.listening { listener in
+            await cancelWhenGracefulShutdown {
+                for await _ in listener.wakes {
+                    if isOver { break }
+                    await attempt { try await run(Array(listener.take()), now: nil) }
+                    await pause(Self.gatherPause)
+                }
+            }
+        }
+    }
+
+    private func poll() async {
+        while !isOver {
+            await attempt { try await runAll() }
+            await pause(Self.pollPause)
+        }
+    }
+
+    /// What fails is found again by the next poll.
+    private func attempt(_ body: () async throws -> Void) async {
         do {
-            while !isOver, try await runAll() { await pause(Self.busyPause) }
+            try await body()
         } catch {
             logger.warning("tickets wait for a decision", metadata: ["error": "\(error)"])
-            await pause(Self.failurePause)
         }
     }
 
-    /// Works off every tenant that has something to do. True if another process had one in its hands.
-    func runAll(now: Timestamp? = nil) async throws -> Bool {
-        let tenants = try await due(now ?? .now)
-        guard !tenants.isEmpty else { return false }
-        return try await withThrowingTaskGroup(of: Bool.self) { group in
-            var wasBusy = false
+    /// Works off every tenant that has something to do.
+    func runAll(now: Timestamp? = nil) async throws {
+        try await run(try await due(now ?? .now), now: now)
+    }
+
+    private func run(_ tenants: [UUID], now: Timestamp?) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, tenantId) in tenants.shuffled().enumerated() {
-                if index >= Self.concurrency { wasBusy = try await group.next() == true || wasBusy }
+                if index >= Self.concurrency { try await group.next() }
                 group.addTask { try await runTenant(tenantId, now: now) }
             }
-            for try await one in group { wasBusy = wasBusy || one }
-            return wasBusy
+            try await group.waitForAll()
         }
     }
 
-    private func runTenant(_ tenantId: UUID, now: Timestamp?) async throws -> Bool {
+    private func runTenant(_ tenantId: UUID, now: Timestamp?) async throws {
         var skip = 0
         while !isOver {
-            switch try await dispatcher.run(tenantId, skip: skip, in: database, now: now ?? .now) {
-            case .busy: return true
-            case .done: return false
+            switch try await dispatcher.run(tenantId, skip: skip, in: database, now: now) {
+            case .done: return
             case .more(let next): skip = next
             }
         }
-        return false
     }
 
     private func due(_ now: Timestamp) async throws -> [UUID] {

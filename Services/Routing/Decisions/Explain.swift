@@ -68,17 +68,19 @@ extension RoutingRoutes {
         let groups = need.groupIds
         try pool.add(
             try await desk.tx.query(
-                CandidateSearch.members(of: groups, tenantId: desk.tenantId, limit: Self.agentsMax)), for: need)
+                CandidateSearch.members(of: groups, tenantId: desk.tenantId, limit: Self.agentsMax)),
+            for: need.searched)
         let named = need.namedAgents
         if !named.isEmpty {
             try pool.add(
-                try await desk.tx.query(CandidateSearch.named(named, tenantId: desk.tenantId)), for: need)
+                try await desk.tx.query(CandidateSearch.named(named, tenantId: desk.tenantId)), for: need.searched)
         }
-        let verdict = Verdict(need, among: pool.candidates(for: need))
+        let verdict = pool.verdict(need, keeping: Self.shownMax)
         var answer: JSONObject = [
             "rules": trace.rules, "queues": trace.queues, "strategy": .string(placement.strategy.rawValue),
             "groupIds": .array(placement.groupIds.map { .uuid($0) }), "units": .int(Int64(need.units)),
-            "skills": SkillNeed.json(need.skills), "candidates": verdict.json(max: Self.shownMax),
+            "skills": SkillNeed.json(need.skills), "candidates": verdict.json,
+            "lossCounts": verdict.lossesJSON,
         ]
         answer["ruleId"] = placement.ruleId.map { .uuid($0) } ?? .null
         answer["queueId"] = placement.queueId.map { .uuid($0) } ?? .null

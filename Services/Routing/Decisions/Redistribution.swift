@@ -9,17 +9,22 @@ import Database
 #endif
 
 extension Desk {
+    /// Those whose tickets are to go to others now.
+    var selectingLeavers: SQL {
+        """
+        SELECT l.agent_id, l.user_id, l.is_online, a.is_active
+        FROM agent_loads AS l JOIN agents AS a ON a.tenant_id = l.tenant_id AND a.id = l.agent_id
+        WHERE l.tenant_id = \(tenantId) AND l.redistribute_at <= \(now)
+        """
+    }
+
     /// Queues the tickets of those whose time is up, by the tenant's policy. The tickets stay with them until somebody else
     /// has been found.
-    func redistribute() async throws {
-        let rows = try await tx.query(
-            """
-            SELECT l.agent_id, l.user_id, l.is_online, a.is_active
-            FROM agent_loads AS l JOIN agents AS a ON a.tenant_id = l.tenant_id AND a.id = l.agent_id
-            WHERE l.tenant_id = \(tenantId) AND l.redistribute_at <= \(now)
-            """
-        ).map { try $0.decode((UUID, UUID, Bool, Bool).self) }
-        for (agentId, userId, isOnline, isActive) in rows {
+    ///
+    /// - Parameter leavers: the rows of ``selectingLeavers``.
+    func redistribute(_ leavers: [Row]) async throws {
+        for row in leavers {
+            let (agentId, userId, isOnline, isActive) = try row.decode((UUID, UUID, Bool, Bool).self)
             if !isOnline {
                 let onlyUntouched = isActive && book.policy.redistribution == .untouched
                 try await requeue(agentId: agentId, userId: userId, onlyUntouched: onlyUntouched)

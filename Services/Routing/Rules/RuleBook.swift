@@ -77,16 +77,21 @@ struct RuleBook: Sendable {
     let rules: [RoutingRule]
     let queues: [RoutingQueue]
     let policy: RoutingPolicy
+    /// Rises with every change.
+    let revision: Int64
     private let ruleSet: ConditionSet
     private let queueSet: ConditionSet
 
     /// - Parameters:
     ///   - rules: active ones, in any order.
     ///   - queues: active ones, in any order.
-    init(rules: [RoutingRule], queues: [RoutingQueue], policy: RoutingPolicy = RoutingPolicy()) {
+    init(
+        rules: [RoutingRule], queues: [RoutingQueue], policy: RoutingPolicy = RoutingPolicy(), revision: Int64 = 0
+    ) {
         self.rules = rules.sorted { ($0.priority, $0.id.text) < ($1.priority, $1.id.text) }
         self.queues = queues.sorted { ($0.position, $0.id.text) < ($1.position, $1.id.text) }
         self.policy = policy
+        self.revision = revision
         ruleSet = ConditionSet(self.rules.map(\.condition))
         queueSet = ConditionSet(self.queues.map(\.condition))
     }

@@ -14,7 +14,6 @@ import Web
 /// Rule books by tenant. Each use asks the database for the revision, and reads rules again only when it has risen.
 final class RuleBookStore: Sendable {
     private struct Entry {
-        var revision: Int64
         var book: RuleBook
         var lastUse: UInt64
     }
@@ -44,16 +43,16 @@ final class RuleBookStore: Sendable {
         let row = try await tx.first("SELECT revision FROM routing_revisions WHERE tenant_id = \(tenantId)")
         let revision = try row?.get(0, as: Int64.self) ?? 0
         let known = state.withLock { state -> RuleBook? in
-            guard let entry = state.entries[tenantId], entry.revision == revision else { return nil }
+            guard let entry = state.entries[tenantId], entry.book.revision == revision else { return nil }
             state.uses += 1
             state.entries[tenantId]?.lastUse = state.uses
             return entry.book
         }
         if let known { return known }
-        let book = try await RuleBookStore.read(tenantId, in: tx)
+        let book = try await RuleBookStore.read(tenantId, revision: revision, in: tx)
         state.withLock { state in
             state.uses += 1
-            state.entries[tenantId] = Entry(revision: revision, book: book, lastUse: state.uses)
+            state.entries[tenantId] = Entry(book: book, lastUse: state.uses)
             if state.entries.count > tenantsMax,
                 let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
             {
@@ -63,13 +62,13 @@ final class RuleBookStore: Sendable {
         return book
     }
 
-    private static func read(_ tenantId: UUID, in tx: Transaction) async throws -> RuleBook {
+    private static func read(_ tenantId: UUID, revision: Int64, in tx: Transaction) async throws -> RuleBook {
         let rules = try await RoutingRules.store.select("t.is_active", in: tx, tenantId: tenantId)
         let queues = try await RoutingQueues.store.select("t.is_active", in: tx, tenantId: tenantId)
         return RuleBook(
             rules: try rules.compactMap { try RoutingRule($0.json()) },
             queues: try queues.compactMap { try RoutingQueue($0.json()) },
-            policy: try await policy(tenantId, in: tx))
+            policy: try await policy(tenantId, in: tx), revision: revision)
     }
 
     static func policy(_ tenantId: UUID, in tx: Transaction) async throws -> RoutingPolicy {

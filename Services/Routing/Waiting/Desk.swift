@@ -18,18 +18,21 @@ struct Desk {
     let localNow: LocalTime
 
     /// Waits for the tenant's lock and learns its rules.
-    static func open(_ tenantId: UUID, books: RuleBookStore, now: Timestamp, in tx: Transaction) async throws -> Desk {
+    /// - Parameter now: when the lock is held, if nothing is said.
+    static func open(
+        _ tenantId: UUID, books: RuleBookStore, now: Timestamp? = nil, in tx: Transaction
+    ) async throws -> Desk {
         tx.enqueue(TenantLock.waiting(tenantId))
         return try await Desk(tenantId, books: books, now: now, in: tx)
     }
 
     /// The lock is held, or nothing will be written.
-    init(_ tenantId: UUID, books: RuleBookStore, now: Timestamp, in tx: Transaction) async throws {
+    init(_ tenantId: UUID, books: RuleBookStore, now: Timestamp? = nil, in tx: Transaction) async throws {
         self.tx = tx
         self.tenantId = tenantId
-        self.now = now
         book = try await books.book(of: tenantId, in: tx)
-        localNow = LocalTime(now, in: TimeZone(identifier: book.policy.timezone))
+        self.now = now ?? .now
+        localNow = LocalTime(self.now, in: TimeZone(identifier: book.policy.timezone))
     }
 
     // MARK: Reading
@@ -54,23 +57,24 @@ struct Desk {
     }
 
     func entries(where condition: SQL) async throws -> [Entry] {
-        try await tx.query(
-            "SELECT \(Entry.columns) FROM routing_queue_entries AS e WHERE e.tenant_id = \(tenantId) AND \(condition)"
-        ).map(Entry.init)
+        try await tx.query(selectingEntries(where: condition)).map(Entry.init)
+    }
+
+    /// Rows for `Entry`, over `e`.
+    func selectingEntries(where condition: SQL) -> SQL {
+        "SELECT \(Entry.columns) FROM routing_queue_entries AS e WHERE e.tenant_id = \(tenantId) AND \(condition)"
     }
 
     func holdings(of tickets: [UUID]) async throws -> [Holding] {
-        try await tx.query(
-            """
-            SELECT ticket_id, agent_id, units, state FROM routing_holdings
-            WHERE tenant_id = \(tenantId) AND ticket_id = ANY(\(tickets))
-            """
-        ).map { row in
-            let (ticketId, agentId, units, state) = try row.decode((UUID, UUID, Int32, String).self)
-            return Holding(
-                ticketId: ticketId, agentId: agentId, units: Int(units),
-                state: Holding.State(rawValue: state) ?? .held)
-        }
+        try await tx.query(selectingHoldings(of: tickets)).map(Holding.init)
+    }
+
+    /// Rows for `Holding`.
+    func selectingHoldings(of tickets: [UUID]) -> SQL {
+        """
+        SELECT ticket_id, agent_id, units, state FROM routing_holdings
+        WHERE tenant_id = \(tenantId) AND ticket_id = ANY(\(tickets))
+        """
     }
 
     // MARK: Judging
@@ -82,13 +86,12 @@ struct Desk {
     }
 
     func entry(
-        for ticket: TicketView, changes: JSONObject = [:], fromUserId: UUID? = nil, routableAt: Timestamp? = nil,
-        placement: Placement? = nil
+        for ticket: TicketView, fromUserId: UUID? = nil, routableAt: Timestamp? = nil, placement: Placement
     ) -> Entry {
         Entry(
-            id: .v7(), ticketId: ticket.id, placement: placement ?? place(ticket, changes: changes),
-            requesterId: ticket.requesterId, fromUserId: fromUserId, units: book.policy.units(ticket.channel),
-            priority: ticket.priority, dueAt: ticket.dueAt, routableAt: routableAt ?? now)
+            id: .v7(), ticketId: ticket.id, placement: placement, requesterId: ticket.requesterId,
+            fromUserId: fromUserId, units: book.policy.units(ticket.channel), priority: ticket.priority,
+            dueAt: ticket.dueAt, routableAt: routableAt ?? now)
     }
 
     private var isUnused: Bool { book.rules.isEmpty && book.queues.isEmpty }
@@ -96,18 +99,30 @@ struct Desk {
     // MARK: Writing
 
     /// Brings entries and holdings in line with the tickets as they are now.
-    ///
-    /// - Parameter changes: by ticket, what the event at hand says has changed.
-    func reconcile(_ ids: [UUID], changes: [UUID: JSONObject] = [:]) async throws {
-        let tickets = try await tickets(where: "t.id = ANY(\(ids))")
-        guard !tickets.isEmpty else { return }
-        let known = try await entries(where: "e.ticket_id = ANY(\(ids))")
+    func reconcile(_ ids: [UUID]) async throws {
+        try await reconcile(try await JudgedTickets(ids, changes: [:], at: self))
+    }
+
+    /// Brings entries and holdings in line with tickets that have been read in this transaction. The lock is held.
+    func reconcile(_ judged: JudgedTickets) async throws {
+        guard !judged.tickets.isEmpty else { return }
+        let ids = judged.tickets.map(\.id)
+        let answers = try await tx.batch([
+            selectingEntries(where: "e.ticket_id = ANY(\(ids))"), selectingHoldings(of: ids),
+            """
+            SELECT user_id, agent_id FROM agent_loads
+            WHERE tenant_id = \(tenantId) AND user_id = ANY(\(judged.tickets.compactMap(\.assigneeUserId)))
+            """,
+        ])
+        let known = try answers[0].map(Entry.init)
         let entries = Dictionary(known.map { ($0.ticketId, $0) }) { first, _ in first }
-        let present = try await holdings(of: ids)
-        var holdings = HoldingChanges(tenantId: tenantId, now: now, present: present)
+        var holdings = HoldingChanges(tenantId: tenantId, now: now, present: try answers[1].map(Holding.init))
+        let agents = Dictionary(uniqueKeysWithValues: try answers[2].map { try $0.decode((UUID, UUID).self) })
         var (removed, joined, changed): ([(entry: Entry, reason: String)], [Entry], [Entry]) = ([], [], [])
         var acquainted: [UUID: UUID] = [:]
-        for ticket in tickets {
+        for var ticket in judged.tickets {
+            // As of now: agents come and go while nobody holds the lock.
+            ticket.assigneeAgentId = ticket.assigneeUserId.flatMap { agents[$0] }
             let entry = entries[ticket.id]
             let plan = Reconciliation(of: ticket, entry: entry, holding: holdings.holding(of: ticket.id))
             switch plan.holding {
@@ -121,14 +136,14 @@ struct Desk {
             }
             if let reason = plan.removal, let entry { removed.append((entry, reason)) }
             if plan.joins {
-                let entry = self.entry(for: ticket, changes: changes[ticket.id] ?? [:])
+                let entry = self.entry(for: ticket, placement: judged.placement(of: ticket, at: self))
                 // A tenant without rules and queues does not use routing; a ticket without a group then waits for nobody.
                 let hasNowhereToGo = entry.state == .manual && entry.placement.strategy != .manual
                 if !isUnused || !hasNowhereToGo { joined.append(entry) }
             }
             if plan.isReplaced, var entry {
                 let before = entry
-                entry.take(self.entry(for: ticket, changes: changes[ticket.id] ?? [:]))
+                entry.take(self.entry(for: ticket, placement: judged.placement(of: ticket, at: self)))
                 if entry != before { changed.append(entry) }
             }
         }

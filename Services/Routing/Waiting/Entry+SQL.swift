@@ -102,6 +102,18 @@ extension Entry {
             """
     }
 
+    /// The statement that notes that somebody was found for entries that wait, by their decisions.
+    static func reserving(_ entries: [Entry], until: Timestamp, tenantId: UUID, now: Timestamp) -> SQL {
+        """
+        UPDATE routing_queue_entries AS e
+        SET version = e.version + 1, updated_at = \(now), state = \(EntryState.reserved.rawValue),
+            decision_id = r.decision_id, reserved_until = \(until), wake_at = \(until), attempts = e.attempts + 1,
+            failure = NULL
+        FROM unnest(\(entries.map(\.id)), \(entries.map(\.decisionId))) AS r (id, decision_id)
+        WHERE e.tenant_id = \(tenantId) AND e.id = r.id
+        """
+    }
+
     private func write(to json: inout JSONWriter) {
         func uuids(_ ids: [UUID]) -> JSON { .array(ids.map { .uuid($0) }) }
         func optional(_ time: Timestamp?) -> JSON { time.map { .timestamp($0) } ?? .null }

@@ -18,6 +18,14 @@ struct Holding: Sendable, Hashable {
     var state: State
 }
 
+extension Holding {
+    /// A row of ``Desk/selectingHoldings(of:)``.
+    init(_ row: Row) throws {
+        let (ticketId, agentId, units, state) = try row.decode((UUID, UUID, Int32, String).self)
+        self.init(ticketId: ticketId, agentId: agentId, units: Int(units), state: State(rawValue: state) ?? .held)
+    }
+}
+
 /// Changes of holdings that are written together with the loads they make.
 struct HoldingChanges {
     let tenantId: UUID
