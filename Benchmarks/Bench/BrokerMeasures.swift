@@ -5,8 +5,7 @@ import NIOHTTP1
 import Synchronization
 
 /// Runs a body with a connected AMQP client.
-private func withBroker<R: Sendable>(_ stack: StackUnderTest, _ body: (AMQPClient) async throws -> R) async throws -> R
-{
+func withBroker<R: Sendable>(_ stack: StackUnderTest, _ body: (AMQPClient) async throws -> R) async throws -> R {
     let client = AMQPClient(
         try AMQPConfiguration(url: stack.amqpURL, connectionName: "bench"))
     let running = Task { try await client.run() }

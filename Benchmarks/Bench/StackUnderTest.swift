@@ -110,13 +110,7 @@ func shell(_ command: [String]) throws -> String {
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output
-    // The threads that tasks run on have signals blocked, and a child inherits that: pgbench would never see its alarm.
-    var none = sigset_t()
-    var before = sigset_t()
-    sigemptyset(&none)
-    pthread_sigmask(SIG_SETMASK, &none, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try process.run()
+    try process.runHearingSignals()
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     let text = String(decoding: data, as: UTF8.self)
@@ -124,4 +118,55 @@ func shell(_ command: [String]) throws -> String {
         throw BenchError("\(command[0]) ended with \(process.terminationStatus): \(text)")
     }
     return text
+}
+
+extension Process {
+    /// The threads that tasks run on have signals blocked, and a child inherits that: pgbench would never see its alarm.
+    func runHearingSignals() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
+}
+
+/// One more process of a service, beside the one that the stack supervises.
+final class AnotherProcess {
+    private let process = Process()
+    private let port: String
+
+    var id: pid_t { process.processIdentifier }
+
+    /// Starts it; the repository is the current directory.
+    init(of service: String) throws {
+        process.executableURL = URL(fileURLWithPath: "deploy/lib/another")
+        process.arguments = [service]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.runHearingSignals()
+        port = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func isReady() async -> Bool {
+        let answer = try? await HTTPClient.shared.execute(
+            HTTPClientRequest(url: "http://127.0.0.1:\(port)/health/ready"), timeout: .seconds(2))
+        return answer?.status == .ok
+    }
+
+    func kill() { _ = Glibc.kill(id, SIGKILL) }
+
+    deinit { process.terminate() }
+}
+
+/// Seconds of CPU that a process has used, and those of its ended children if asked for.
+func cpuSeconds(_ process: pid_t, andEndedChildren: Bool = false) -> Double {
+    guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+        let rest = stat.split(separator: ")").last
+    else { return 0 }
+    let ticks = rest.split(separator: " ").dropFirst(11).prefix(andEndedChildren ? 4 : 2).compactMap { Double($0) }
+    return ticks.reduce(0, +) / 100
 }
