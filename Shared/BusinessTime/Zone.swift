@@ -20,8 +20,8 @@ public struct Zone: Sendable, Hashable {
 
     public static let utc = Zone(name: "UTC", transitions: [], offsets: [0])
 
-    /// Seconds east of UTC at an instant.
-    func offset(at instant: Int) -> Int { offsets[stretch(at: instant)] }
+    /// Seconds east of UTC at an instant, in seconds since 1970 UTC.
+    public func offset(at instant: Int) -> Int { offsets[stretch(at: instant)] }
 
     /// The date on the zone's calendars at an instant.
     func day(at instant: Int) -> Day {

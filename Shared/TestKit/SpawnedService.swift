@@ -1,23 +1,20 @@
-import AsyncHTTPClient
 import Contracts
 import Foundation
-import NIOCore
-import NIOHTTP1
 import Synchronization
-import TestKit
 
 /// A service's executable, started for a test beside the test bundle.
-final class SpawnedService: Sendable {
+public final class SpawnedService: Sendable {
     private let process: Mutex<Process>
     private let log: URL
-    let identifier: Int32
+    public let identifier: Int32
 
-    static let contextKey = "0123456789abcdef0123456789abcdef"
+    /// The key that internal requests to it are signed with.
+    public static let contextKey = "0123456789abcdef0123456789abcdef"
 
     /// - Parameters:
     ///   - name: of the service.
     ///   - environment: its whole configuration.
-    init(_ name: String, _ environment: [String: String]) throws {
+    public init(_ name: String, _ environment: [String: String]) throws {
         let process = Process()
         process.executableURL = Self.executable(name)
         process.environment = environment
@@ -30,12 +27,13 @@ final class SpawnedService: Sendable {
         self.process = Mutex(process)
     }
 
-    static func executable(_ name: String) -> URL {
+    /// Where the executable of a service is.
+    public static func executable(_ name: String) -> URL {
         URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "deskwire-\(name)")
     }
 
     /// The settings of a service in a test's database and broker.
-    static func environment(
+    public static func environment(
         _ name: String, database: TestDatabase, amqpURL: String
     ) -> [String: String] {
         [
@@ -44,19 +42,20 @@ final class SpawnedService: Sendable {
         ]
     }
 
-    var lines: [JSON] {
+    /// What it has logged.
+    public var lines: [JSON] {
         let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
         return text.split(separator: "\n").compactMap { try? JSON.parse(String($0)) }
     }
 
-    func said(_ message: String) -> Bool { lines.contains { $0["message"]?.stringValue == message } }
+    public func said(_ message: String) -> Bool { lines.contains { $0["message"]?.stringValue == message } }
 
-    var isRunning: Bool { process.withLock { $0.isRunning } }
+    public var isRunning: Bool { process.withLock { $0.isRunning } }
 
-    func send(_ signal: Int32) { kill(identifier, signal) }
+    public func send(_ signal: Int32) { kill(identifier, signal) }
 
     /// The port that it says it listens on.
-    func port() async throws -> Int {
+    public func port() async throws -> Int {
         var port: Int?
         try await eventually("the service listens") {
             port = lines.lazy.compactMap { $0["metadata"]?["port"]?.intValue.map { Int($0) } }.first
@@ -65,28 +64,21 @@ final class SpawnedService: Sendable {
         return port ?? 0
     }
 
-    func get(_ path: String) async throws -> (status: Int, body: JSON) {
-        let request = HTTPClientRequest(url: "http://127.0.0.1:\(try await port())/\(path)")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
-        let body = try await response.body.collect(upTo: 1 << 20)
-        return (Int(response.status.code), (try? JSON.parse(Array(body.readableBytesView))) ?? .null)
-    }
-
     /// Its exit status, once it has ended.
-    func ended(within limit: Duration = .seconds(120)) async throws -> Int32 {
+    public func ended(within limit: Duration = .seconds(120)) async throws -> Int32 {
         try await eventually("the service ends", within: limit) { !isRunning }
         return process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : -$0.terminationStatus }
     }
 
     /// For the end of a test, whatever happened.
-    func dispose() {
+    public func dispose() {
         if isRunning { send(SIGKILL) }
         try? FileManager.default.removeItem(at: log)
     }
 }
 
 /// Runs `body` with a service's process and ends it after.
-func withService<R>(
+public func withService<R>(
     _ name: String, _ environment: [String: String], _ body: (SpawnedService) async throws -> R
 ) async throws -> R {
     let service = try SpawnedService(name, environment)
