@@ -1,11 +1,11 @@
 // routing: who works on what: decides who holds a ticket, and says why.
 //
 // Owns      the schema `routing`: agents and what they hold, rules, queues, settings, the tickets that wait, decisions; and
-//           copies of tickets and users.
+//           copies of tickets, users and business calendars.
 // Emits     routing_decision.made/.failed, routing_queue_entry.created/.removed, agent.*, agent_capacity.threshold_reached,
 //           routing_rule.*, routing_queue.*, routing_settings.*
 // Listens   to ticket.*, ticket_message.added and ticket_sla_stage.entered, for the queue; to routing_decision.rejected, by
-//           which tickets refuses a decision; to user.*, for the agents.
+//           which tickets refuses a decision; to user.*, for the agents; to business_calendar.*, for conditions.
 
 import Contracts
 import Database
@@ -20,13 +20,14 @@ public struct RoutingService: Microservice {
     public static let summary = "Who works on what: decides who holds a ticket, and says why."
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .routing,
-        .compactDecisions,
+        .compactDecisions, .ruleChanges, Projection.migration(version: 104, [.calendars]),
     ]
 
-    static let projections: [Projection] = [.routedTickets, .users(of: name)]
+    static let projections: [Projection] = [.routedTickets, .users(of: name), .calendars]
+    /// Calendars are served by the service that owns them.
     public static let resources: [any Resource] =
         [Agents(), RoutingRules(), RoutingQueues(), RoutingSettings(), QueueEntries(), Decisions()]
-        + projections.map { ProjectionResource($0) }
+        + [.routedTickets, .users(of: name)].map { ProjectionResource($0) }
 
     private let rebuild: ProjectionRebuild
     private let database: Database
@@ -46,7 +47,10 @@ public struct RoutingService: Microservice {
     /// The copies come first: what follows from an event is worked out from them, in the same transaction.
     public var handlers: [MessageHandler] {
         Self.projections.map { MessageHandler($0) }
-            + [MessageHandler(FollowTickets(books: books)), MessageHandler(KeepAgents())]
+            + [
+                MessageHandler(FollowTickets(books: books)), MessageHandler(KeepAgents()),
+                MessageHandler(FollowCalendars()),
+            ]
     }
 
     public var jobs: [any Service] { [dispatch] }
@@ -55,6 +59,14 @@ public struct RoutingService: Microservice {
 }
 
 extension Projection {
+    /// The business calendars of the sla service, for conditions that ask for opening hours.
+    static let calendars = Projection(
+        service: RoutingService.name, entity: "business_calendar", table: "business_calendars",
+        fields: [
+            .text("name"), .text("timezone"), .json("weeklyHours"), .texts("holidays"), .json("dateOverrides"),
+            .json("breaks"),
+        ])
+
     /// Tickets with what rules can ask for. The first fields are those of the table's first migration.
     static let routedTickets = Projection(
         service: "routing", entity: "ticket", table: "tickets",

@@ -271,7 +271,7 @@ import Testing
                     "workingHours": ["timezone": "Nowhere/Town", "weeklyHours": ["mon": [["08:00", "12:00"]]]],
                 ], ["/workingHours/timezone unknown_zone"]
             ),
-            ("routing_settings", ["timezone": "Nowhere/Town"], ["/timezone unknown_value"]),
+            ("routing_settings", ["timezone": "Nowhere/Town"], ["/timezone unknown_zone"]),
             ("routing_settings", ["channelWeights": ["fax": 1]], ["/channelWeights/fax unknown_value"]),
         ] as [(String, JSON, [String])])
     func badInputIsRefusedWithItsPlace(path: String, body: JSON, faults: [String]) async throws {

@@ -1,3 +1,4 @@
+import BusinessTime
 import Conditions
 import Contracts
 import Foundation
@@ -8,9 +9,11 @@ import Testing
 
 /// Where tickets go by rules and queues, without a database.
 @Suite struct RuleTests {
+    static let berlin = try! ZoneDatabase.system.zone(named: "Europe/Berlin")
+
     private func facts(_ ticket: JSONObject, at time: String = "2026-03-02T10:00:00Z") -> Facts {
         let now = Timestamp(rfc3339: time)!
-        return Facts(ticket: ticket, localNow: LocalTime(now, in: TimeZone(identifier: "Europe/Berlin")), now: now)
+        return Facts(ticket: ticket, localNow: LocalTime(now, in: Self.berlin), now: now)
     }
 
     @Test("the rule with the lowest priority number among those that match decides", arguments: 0..<50)
@@ -57,7 +60,7 @@ import Testing
         ("2026-03-02T22:59:59Z", "mon", "23:59"), ("2026-03-02T23:00:00Z", "tue", "00:00"),
         ("2026-07-05T22:00:00Z", "mon", "00:00"), ("1969-12-31T23:30:00Z", "thu", "00:30"),
     ]) func localTime(instant: String, weekday: String, timeOfDay: String) {
-        let local = LocalTime(Timestamp(rfc3339: instant)!, in: TimeZone(identifier: "Europe/Berlin"))
+        let local = LocalTime(Timestamp(rfc3339: instant)!, in: Self.berlin)
         #expect(local.weekday == weekday && local.timeOfDay == timeOfDay)
     }
 

@@ -75,14 +75,14 @@ struct FollowTickets: BatchEventHandler {
             """)
     }
 
-    /// The tickets service refused a decision: the capacity is given back, and the ticket waits in its old place.
+    /// The tickets service refused a decision: the ticket waits in its old place. Its capacity is given back with what
+    /// else follows from the ticket as it is.
     private func giveBack(_ message: RawMessage, ticketId: UUID, at desk: Desk) async throws {
         guard let decisionId = message.payload["decisionId"]?.uuidValue else { return }
         let entries = try await desk.entries(where: "e.ticket_id = \(ticketId) AND e.decision_id = \(decisionId)")
         guard var entry = entries.first, entry.state == .reserved else { return }
         entry.giveUpReservation(notBefore: desk.now + FollowTickets.refusalPause)
         desk.tx.enqueue(Entry.updating([entry], tenantId: desk.tenantId, now: desk.now))
-        try await desk.settleBack([ticketId])
     }
 
     /// Queues in the order of deadlines look at it.

@@ -32,6 +32,10 @@ struct Dispatcher: Sendable {
         try await database.transaction(as: .tenant(tenantId)) { tx in
             let desk = try await Desk.open(tenantId, books: books, now: now, in: tx)
             tx.enqueue("DELETE FROM routing_wakes WHERE tenant_id = \(tenantId)")
+            guard try await desk.placeAgain() else {
+                Wake.tenant(tenantId, in: tx)
+                return .more(skip: skip)
+            }
             let entries = try await waiting(desk, skip: skip)
             guard !entries.isEmpty else { return .done }
             let left = try await decide(entries, desk)
@@ -73,7 +77,8 @@ struct Dispatcher: Sendable {
         var changed: [Entry] = []
         for var entry in due where entry.pass(desk.now) { changed.append(entry) }
         desk.tx.enqueue(Entry.updating(changed, tenantId: desk.tenantId, now: desk.now))
-        if !lapsed.isEmpty { try await desk.settleBack(lapsed.map(\.ticketId)) }
+        // What was reserved is given back, and the rules may have changed.
+        try await desk.reconcile(lapsed.map(\.ticketId))
     }
 
     // MARK: Decisions
@@ -229,25 +234,5 @@ extension Duration {
     var microseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-    }
-}
-
-extension Desk {
-    /// Puts holdings back to what the tickets say, after reservations came to nothing.
-    func settleBack(_ tickets: [UUID]) async throws {
-        let views = try await self.tickets(where: "t.id = ANY(\(tickets))")
-        var holdings = HoldingChanges(tenantId: tenantId, now: now, present: try await self.holdings(of: tickets))
-        for id in tickets {
-            let view = views.first { $0.id == id }
-            if let view, view.isActive, let agentId = view.assigneeAgentId {
-                holdings.hold(
-                    Holding(ticketId: id, agentId: agentId, units: book.policy.units(view.channel), state: .held))
-            } else {
-                holdings.release(id)
-            }
-        }
-        if try await holdings.write(thresholdPercent: book.policy.capacityThresholdPercent, in: tx) {
-            Wake.tenant(tenantId, in: tx)
-        }
     }
 }

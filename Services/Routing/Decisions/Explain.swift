@@ -27,7 +27,7 @@ extension RoutingRoutes {
 
     var explain: Route {
         Route(
-            .post, "routing/explain", on: [.tenant], permission: "routing.read",
+            .post, "routing/explain", permission: "routing.read",
             summary: "Say who would get a ticket, and why",
             description:
                 "For a ticket that exists (ticketId) or one that is made up. Nothing is assigned. Every rule and queue up to the one that matches is shown with each condition's outcome, then every candidate with score and why it lost.",
@@ -35,7 +35,7 @@ extension RoutingRoutes {
             body: .fields([.uuid("ticketId"), .integer("relaxLevel", 0...3).defaults(to: 0)] + Self.ticketFields),
             answers: [AnswerSpec(.ok, "The placement, the candidates and the reasons.")]
         ) { call in
-            guard let tenantId = call.tenantId else { throw Problem.notFound() }
+            let tenantId = try call.tenant()
             return try await call.read { tx in
                 let desk = try await Desk(tenantId, books: books, now: call.now, in: tx)
                 var view = TicketView(call.values, now: call.now)
@@ -52,7 +52,7 @@ extension RoutingRoutes {
     }
 
     private func explanation(of view: TicketView, relaxLevel: Int, _ desk: Desk) async throws -> JSON {
-        let facts = Facts(ticket: view.fields, requester: view.requester, localNow: desk.localNow, now: desk.now)
+        let facts = desk.book.facts(ticket: view.fields, requester: view.requester, now: desk.now)
         let placement = desk.book.place(facts, groupId: view.groupId)
         let trace = desk.book.explain(facts)
         var need = placement.need(units: desk.book.policy.units(view.channel), relaxLevel: relaxLevel)
@@ -94,7 +94,7 @@ extension RoutingRoutes {
 
     var simulate: Route {
         Route(
-            .post, "routing/simulate", on: [.tenant], permission: "routing.read",
+            .post, "routing/simulate", permission: "routing.read",
             summary: "Route the last tickets again by draft rules",
             description:
                 "Every agent counts as online and begins with nothing to hold. Rules and queues that are left out are the present ones.",
@@ -107,7 +107,7 @@ extension RoutingRoutes {
                 ], required: false),
             answers: [AnswerSpec(.ok, "Who would have got what, the load per agent, and what would be different.")]
         ) { call in
-            guard let tenantId = call.tenantId else { throw Problem.notFound() }
+            let tenantId = try call.tenant()
             return try await call.read { tx in
                 let desk = try await Desk(tenantId, books: books, now: call.now, in: tx)
                 let book = RuleBook(
@@ -117,7 +117,7 @@ extension RoutingRoutes {
                     queues: try Self.drafts(call.values.json("queues"), of: RoutingQueues.store, at: "/queues") {
                         RoutingQueue($0)
                     } ?? desk.book.queues,
-                    policy: desk.book.policy)
+                    policy: desk.book.policy, hours: desk.book.hours)
                 let tickets = try await desk.tickets(
                     where:
                         "t.deleted_at IS NULL ORDER BY t.created_at DESC, t.id DESC LIMIT \(call.values.int("last") ?? 100)"
@@ -210,13 +210,10 @@ struct Simulation: Sendable {
     init(_ tickets: some Sequence<TicketView>, agents: [Candidate], book: RuleBook) {
         self.agents = agents
         var turn = agents.map(\.turn).max() ?? 0
-        let zone = TimeZone(identifier: book.policy.timezone)
         let positions = Dictionary(agents.enumerated().map { ($1.agentId, $0) }) { first, _ in first }
         for ticket in tickets {
             let created = ticket.fields["createdAt"]?.timestampValue ?? .now
-            let facts = Facts(
-                ticket: ticket.fields, requester: ticket.requester, localNow: LocalTime(created, in: zone), now: created
-            )
+            let facts = book.facts(ticket: ticket.fields, requester: ticket.requester, now: created)
             let placement = book.place(facts, groupId: ticket.groupId)
             let need = placement.need(units: book.policy.units(ticket.channel))
             let verdict = Verdict(need, among: self.agents)

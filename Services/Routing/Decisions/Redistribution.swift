@@ -44,11 +44,14 @@ extension Desk {
 
     /// Queues what an agent holds, to be taken by others.
     ///
-    /// - Parameter placement: where it goes; by the rules if nothing is said.
+    /// - Parameters:
+    ///   - placement: where it goes; by the rules if nothing is said.
+    ///   - isPinned: rules have no say in it any more.
     /// - Returns: the tickets.
     @discardableResult
     func requeue(
-        agentId: UUID, userId: UUID, onlyUntouched: Bool, placement: ((Placement) -> Placement)? = nil
+        agentId: UUID, userId: UUID, onlyUntouched: Bool, isPinned: Bool = false,
+        placement: ((Placement) -> Placement)? = nil
     ) async throws -> [UUID] {
         let ids = try await tx.query(
             """
@@ -64,7 +67,9 @@ extension Desk {
         let views = try await tickets(where: "t.id = ANY(\(ids)) AND t.assignee_id = \(userId)")
         let entries = views.filter(\.isActive).map { view in
             let place = place(view)
-            return entry(for: view, fromUserId: userId, placement: placement?(place) ?? place)
+            var entry = entry(for: view, fromUserId: userId, placement: placement?(place) ?? place)
+            entry.isPinned = isPinned
+            return entry
         }
         try await join(entries)
         if !entries.isEmpty { Wake.tenant(tenantId, in: tx) }

@@ -20,7 +20,7 @@ struct RoutingRoutes: Sendable {
 
     private var vocabulary: Route {
         Route(
-            .get, "routing/vocabulary", on: [.tenant], permission: "routing.read",
+            .get, "routing/vocabulary", permission: "routing.read",
             summary: "The fields and operators of conditions",
             description: "With a JSON Schema for editors.", tag: "routing",
             answers: [AnswerSpec(.ok, "The fields, and the schema of a condition.")]
@@ -58,7 +58,7 @@ struct RoutingRoutes: Sendable {
 
     private var reassign: Route {
         Route(
-            .post, "routing/reassign", on: [.tenant], permission: "routing.write",
+            .post, "routing/reassign", permission: "routing.write",
             summary: "Give a ticket to another agent",
             description:
                 "Without an agent, routing chooses by its rules; the present holder is left out. The capacity of a named agent is respected: the ticket waits for it.",
@@ -67,27 +67,27 @@ struct RoutingRoutes: Sendable {
         ) { call in
             try await call.write { op in
                 guard let ticketId = call.values.uuid("ticketId") else { throw Problem.badRequest() }
-                let desk = try await Desk.open(op.tenantId, books: books, now: op.now, in: op.tx)
+                let tenantId = try await tenant(of: ticketId, call, op.tx)
+                let desk = try await Desk.open(tenantId, books: books, now: op.now, in: op.tx)
                 let agentId = call.values.uuid("agentId")
                 if let agentId { try await check(agentId, desk, at: "/agentId") }
                 guard let ticket = try await desk.tickets(where: "t.id = \(ticketId)").first, ticket.isActive else {
-                    throw Problem.invalid([
-                        Fault(.pointer("/ticketId"), "not_found", "There is no such open ticket.")
-                    ])
+                    throw RoutingRoutes.noSuchTicket
                 }
                 let present = try await desk.entries(where: "e.ticket_id = \(ticketId)")
                 if present.contains(where: { $0.state == .reserved }) {
                     throw Problem.conflict("The ticket is being given to somebody at this moment.", code: "reserved")
                 }
                 try Entry.remove(
-                    present.map { ($0, "reassigned") }, tenantId: op.tenantId, now: op.now, in: op.tx)
+                    present.map { ($0, "reassigned") }, tenantId: tenantId, now: op.now, in: op.tx)
                 var placement = desk.place(ticket)
                 placement.name(agentId)
-                let entry = desk.entry(
+                var entry = desk.entry(
                     for: ticket, fromUserId: ticket.assigneeUserId, routableAt: present.first?.routableAt,
                     placement: placement)
+                entry.isPinned = agentId != nil
                 try await desk.join([entry])
-                Wake.tenant(op.tenantId, in: op.tx)
+                Wake.tenant(tenantId, in: op.tx)
                 return .json(["queueEntryId": .uuid(entry.id), "ticketId": .uuid(ticketId)], status: .accepted)
             }
         }
@@ -95,7 +95,7 @@ struct RoutingRoutes: Sendable {
 
     private var reassignAll: Route {
         Route(
-            .post, "agents/{agentId}/reassign", on: [.tenant], permission: "routing.write",
+            .post, "agents/{agentId}/reassign", permission: "routing.write",
             summary: "Give all that an agent holds to others", tag: "agents",
             body: .fields(
                 [
@@ -112,7 +112,8 @@ struct RoutingRoutes: Sendable {
                 let target = call.values.uuid("agentId")
                 if let target { try await check(target, desk, at: "/agentId") }
                 let tickets = try await desk.requeue(
-                    agentId: agent.id, userId: userId, onlyUntouched: call.values.bool("onlyUntouched") ?? false
+                    agentId: agent.id, userId: userId, onlyUntouched: call.values.bool("onlyUntouched") ?? false,
+                    isPinned: target != nil
                 ) { placement in
                     var placement = placement
                     placement.name(target)
@@ -135,15 +136,14 @@ struct RoutingRoutes: Sendable {
 
     private var position: Route {
         Route(
-            .get, "routing_queue_entries/{routingQueueEntryId}/position", on: [.tenant], permission: "routing.read",
+            .get, "routing_queue_entries/{routingQueueEntryId}/position", permission: "routing.read",
             summary: "Where a ticket stands in its queue, and how long it is likely to wait",
             tag: "routing_queue_entries",
             answers: [AnswerSpec(.ok, "The position from 1, and the expected wait from the last decisions.")]
         ) { call in
-            guard let tenantId = call.tenantId else { throw Problem.notFound() }
             let id = try call.id("routingQueueEntryId")
             return try await call.read { tx in
-                guard let answer = try await Position.of(id, tenantId: tenantId, in: tx) else {
+                guard let answer = try await Position.of(id, tenantId: call.tenantId, in: tx) else {
                     throw Problem.notFound("There is no such routing_queue_entry.")
                 }
                 return .json(answer)
@@ -153,15 +153,43 @@ struct RoutingRoutes: Sendable {
 
     private var recount: Route {
         Route(
-            .post, "routing/recount", on: [.tenant], permission: "routing.write",
-            summary: "Count again what agents hold, from the tickets", tag: "routing",
+            .post, "routing/recount", permission: "routing.write",
+            summary: "Count again what agents hold, from the tickets",
+            description:
+                "And queue the tickets that nobody holds and that no queue has: those of before the first rule.",
+            tag: "routing",
             answers: [AnswerSpec(.ok, "How many tickets were looked at, and how many agents' counts were wrong.")]
         ) { call in
-            try await call.write { op in
-                let desk = try await Desk.open(op.tenantId, books: books, now: op.now, in: op.tx)
+            let tenantId = try call.tenant()
+            return try await call.write { op in
+                let desk = try await Desk.open(tenantId, books: books, now: op.now, in: op.tx)
                 return .json(try await desk.recount())
             }
         }
+    }
+
+    /// The tenant that a request is about: the path's, or in an administrator's request the ticket's.
+    private func tenant(of ticketId: UUID, _ call: Call, _ tx: Transaction) async throws -> UUID {
+        if let tenantId = call.tenantId { return tenantId }
+        let row = try await tx.first("SELECT tenant_id FROM tickets WHERE id = \(ticketId)")
+        guard let row else { throw RoutingRoutes.noSuchTicket }
+        return try row.get(0, as: UUID.self)
+    }
+
+    static let noSuchTicket = Problem.invalid([
+        Fault(.pointer("/ticketId"), "not_found", "There is no such open ticket.")
+    ])
+}
+
+extension Call {
+    /// Whose rows the request is about; an administrator's says so with `tenantId=`.
+    func tenant() throws -> UUID {
+        guard let tenantId else {
+            throw Problem.badRequest(errors: [
+                Fault(.parameter("tenantId"), "required", "It says which organization is meant.")
+            ])
+        }
+        return tenantId
     }
 }
 
@@ -187,8 +215,9 @@ extension Desk {
         let ids = try await tx.query(
             """
             SELECT t.id FROM tickets AS t
-            WHERE t.tenant_id = \(tenantId) AND t.assignee_id IS NOT NULL AND t.deleted_at IS NULL
-                AND t.status NOT IN ('resolved', 'closed')
+            WHERE t.tenant_id = \(tenantId) AND t.deleted_at IS NULL AND t.status NOT IN ('resolved', 'closed')
+                AND (t.assignee_id IS NOT NULL OR NOT EXISTS (
+                    SELECT FROM routing_queue_entries AS e WHERE e.tenant_id = t.tenant_id AND e.ticket_id = t.id))
             UNION SELECT ticket_id FROM routing_holdings WHERE tenant_id = \(tenantId)
             """
         ).map { try $0.get(0, as: UUID.self) }
@@ -219,7 +248,9 @@ enum Position {
     /// Decisions that the expected wait is worked out from.
     private static let decisionsMax = 50
 
-    static func of(_ id: UUID, tenantId: UUID, in tx: Transaction) async throws -> JSON? {
+    /// - Parameter tenantId: nil for an administrator, who sees all tenants' entries.
+    static func of(_ id: UUID, tenantId: UUID?, in tx: Transaction) async throws -> JSON? {
+        let ofTenant: SQL = tenantId.map { "e.tenant_id = \($0) AND " } ?? ""
         let row = try await tx.first(
             """
             SELECT (SELECT count(*) + 1 FROM routing_queue_entries AS o
@@ -235,7 +266,7 @@ enum Position {
                 FROM (SELECT d.created_at FROM routing_decisions AS d
                     WHERE d.tenant_id = e.tenant_id AND d.queue_id IS NOT DISTINCT FROM e.queue_id AND d.outcome = 'made'
                     ORDER BY d.id DESC LIMIT \(decisionsMax)) AS recent) AS r
-            WHERE e.tenant_id = \(tenantId) AND e.id = \(id)
+            WHERE \(ofTenant)e.id = \(id)
             """)
         guard let (position, state, decisions, seconds) = try row?.decode((Int64, String, Int64, Double?).self) else {
             return nil

@@ -1,4 +1,5 @@
 // The rules of a tenant: which tickets go where, and what they ask for.
+import BusinessTime
 import Conditions
 import Contracts
 import Database
@@ -19,9 +20,15 @@ protocol RuleBookPart: Resource {
 extension RuleBookPart {
     func willCreate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
     func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { try check(draft) }
-    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
-    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws { RuleBookStore.changed(mutation, op) }
+    func didCreate(_ mutation: inout Mutation, _ op: Operation) async throws {
+        RuleBookStore.changed(mutation.record.tenantId, in: op.tx)
+    }
+    func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws {
+        RuleBookStore.changed(mutation.record.tenantId, in: op.tx)
+    }
+    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws {
+        RuleBookStore.changed(mutation.record.tenantId, in: op.tx)
+    }
 }
 
 struct RoutingRules: RuleBookPart {
@@ -143,6 +150,7 @@ struct RoutingSettings: RuleBookPart {
         .integer("reservationSeconds", 1...600).defaults(to: 30)
             .described("How long an agent's capacity is kept for a ticket that is not confirmed."),
         .text("timezone", 1...64).defaults(to: "UTC").described("For conditions on weekday and time of the day."),
+        .uuid("calendarId").described("The business calendar of conditions that name none; else it is the oldest."),
     ]
 
     func check(_ draft: Draft) throws {
@@ -154,8 +162,8 @@ struct RoutingSettings: RuleBookPart {
                     .pointer("/channelWeights/\(JSONPointer.escape(channel))"), "unknown_value",
                     "There is no such channel.", allowed: TicketRank.channels))
         }
-        if let zone = draft.values.string("timezone"), TimeZone(identifier: zone) == nil {
-            faults.append(Fault(.pointer("/timezone"), "unknown_value", "It is the name of an IANA time zone."))
+        if let zone = draft.values.string("timezone"), (try? ZoneDatabase.system.zone(named: zone)) == nil {
+            faults.append(Fault(.pointer("/timezone"), "unknown_zone", "It is the name of an IANA time zone."))
         }
         if !faults.isEmpty { throw Problem.invalid(faults) }
     }

@@ -1,4 +1,5 @@
 // A tenant's rules, queues and settings in the form in which tickets are judged by them. Pure.
+import BusinessTime
 import Conditions
 import Contracts
 
@@ -53,6 +54,8 @@ struct RoutingPolicy: Sendable, Hashable {
     var capacityThresholdPercent = 80
     var reservationSeconds = 30
     var timezone = "UTC"
+    /// The business calendar of conditions that name none; the oldest if nil.
+    var calendarId: UUID?
 
     func units(_ channel: String?) -> Int { channel.flatMap { channelWeights[$0] } ?? 1 }
 }
@@ -77,6 +80,8 @@ struct RuleBook: Sendable {
     let rules: [RoutingRule]
     let queues: [RoutingQueue]
     let policy: RoutingPolicy
+    let hours: OpeningHours
+    private let zone: Zone
     /// Rises with every change.
     let revision: Int64
     private let ruleSet: ConditionSet
@@ -86,14 +91,26 @@ struct RuleBook: Sendable {
     ///   - rules: active ones, in any order.
     ///   - queues: active ones, in any order.
     init(
-        rules: [RoutingRule], queues: [RoutingQueue], policy: RoutingPolicy = RoutingPolicy(), revision: Int64 = 0
+        rules: [RoutingRule], queues: [RoutingQueue], policy: RoutingPolicy = RoutingPolicy(),
+        hours: OpeningHours = .none, revision: Int64 = 0
     ) {
         self.rules = rules.sorted { ($0.priority, $0.id.text) < ($1.priority, $1.id.text) }
         self.queues = queues.sorted { ($0.position, $0.id.text) < ($1.position, $1.id.text) }
         self.policy = policy
+        self.hours = hours
+        zone = (try? ZoneDatabase.system.zone(named: policy.timezone)) ?? .utc
         self.revision = revision
         ruleSet = ConditionSet(self.rules.map(\.condition))
         queueSet = ConditionSet(self.queues.map(\.condition))
+    }
+
+    /// What is known about a ticket when it is routed.
+    func facts(
+        ticket: JSONObject, requester: JSONObject = [:], changes: JSONObject = [:], now: Timestamp
+    ) -> Facts {
+        Facts(
+            ticket: ticket, requester: requester, changes: changes, localNow: LocalTime(now, in: zone), now: now,
+            businessHours: hours.answer)
     }
 
     /// The first rule and the first queue that match say where the ticket goes; what the rule says comes first. Without a

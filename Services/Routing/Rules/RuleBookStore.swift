@@ -29,19 +29,28 @@ final class RuleBookStore: Sendable {
 
     init(tenantsMax: Int = 200) { self.tenantsMax = tenantsMax }
 
-    /// Rules, queues or settings have changed.
-    static func changed(_ mutation: Mutation, _ op: Operation) {
-        let tenantId = mutation.record.tenantId
-        op.tx.enqueue(
+    /// Rules, queues, settings or calendars have changed: what waits is to be placed again.
+    static func changed(_ tenantId: UUID, in tx: Transaction) {
+        tx.enqueue(
             """
-            INSERT INTO routing_revisions AS r (tenant_id, revision) VALUES (\(tenantId), 1)
-            ON CONFLICT (tenant_id) DO UPDATE SET revision = r.revision + 1
+            INSERT INTO routing_revisions AS r (tenant_id, revision, is_placed) VALUES (\(tenantId), 1, false)
+            ON CONFLICT (tenant_id) DO UPDATE
+            SET revision = r.revision + 1, is_placed = false, placed_after = DEFAULT
             """)
+        Wake.tenant(tenantId, in: tx)
     }
 
-    func book(of tenantId: UUID, in tx: Transaction) async throws -> RuleBook {
-        let row = try await tx.first("SELECT revision FROM routing_revisions WHERE tenant_id = \(tenantId)")
-        let revision = try row?.get(0, as: Int64.self) ?? 0
+    /// The book as it is now, and the entry after which the queue has yet to be placed by it; nil if all of it has been.
+    func book(of tenantId: UUID, in tx: Transaction) async throws -> (book: RuleBook, unplacedAfter: UUID?) {
+        let row = try await tx.first(
+            "SELECT revision, is_placed, placed_after FROM routing_revisions WHERE tenant_id = \(tenantId)")
+        guard let (revision, isPlaced, after) = try row?.decode((Int64, Bool, UUID).self) else {
+            return (try await book(of: tenantId, revision: 0, in: tx), nil)
+        }
+        return (try await book(of: tenantId, revision: revision, in: tx), isPlaced ? nil : after)
+    }
+
+    private func book(of tenantId: UUID, revision: Int64, in tx: Transaction) async throws -> RuleBook {
         let known = state.withLock { state -> RuleBook? in
             guard let entry = state.entries[tenantId], entry.book.revision == revision else { return nil }
             state.uses += 1
@@ -65,10 +74,11 @@ final class RuleBookStore: Sendable {
     private static func read(_ tenantId: UUID, revision: Int64, in tx: Transaction) async throws -> RuleBook {
         let rules = try await RoutingRules.store.select("t.is_active", in: tx, tenantId: tenantId)
         let queues = try await RoutingQueues.store.select("t.is_active", in: tx, tenantId: tenantId)
+        let policy = try await policy(tenantId, in: tx)
         return RuleBook(
             rules: try rules.compactMap { try RoutingRule($0.json()) },
             queues: try queues.compactMap { try RoutingQueue($0.json()) },
-            policy: try await policy(tenantId, in: tx), revision: revision)
+            policy: policy, hours: try await .read(tenantId, standard: policy.calendarId, in: tx), revision: revision)
     }
 
     static func policy(_ tenantId: UUID, in tx: Transaction) async throws -> RoutingPolicy {
@@ -126,6 +136,7 @@ extension RoutingPolicy {
         capacityThresholdPercent = integer("capacityThresholdPercent", capacityThresholdPercent)
         reservationSeconds = integer("reservationSeconds", reservationSeconds)
         timezone = json["timezone"]?.stringValue ?? timezone
+        calendarId = json["calendarId"]?.uuidValue
     }
 }
 

@@ -1,12 +1,7 @@
 // What rules and queues can ask about a ticket.
+import BusinessTime
 import Conditions
 import Contracts
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 extension Vocabulary {
     /// The fields of routing's conditions.
@@ -81,8 +76,8 @@ struct LocalTime: Sendable, Hashable {
         timeOfDay = [minute / 60, minute % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
     }
 
-    init(_ instant: Timestamp, in zone: TimeZone?) {
-        let date = Date(timeIntervalSince1970: Double(instant.milliseconds) / 1000)
-        self.init(instant, offsetSeconds: zone?.secondsFromGMT(for: date) ?? 0)
+    init(_ instant: Timestamp, in zone: Zone) {
+        let seconds = Int((Double(instant.milliseconds) / 1000).rounded(.down))
+        self.init(instant, offsetSeconds: zone.offset(at: seconds))
     }
 }

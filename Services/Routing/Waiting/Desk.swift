@@ -15,7 +15,8 @@ struct Desk {
     let tenantId: UUID
     let now: Timestamp
     let book: RuleBook
-    let localNow: LocalTime
+    /// The entry after which the queue has yet to be placed by the book; nil if all of it has been.
+    private let unplacedAfter: UUID?
 
     /// Waits for the tenant's lock and learns its rules.
     /// - Parameter now: when the lock is held, if nothing is said.
@@ -30,9 +31,8 @@ struct Desk {
     init(_ tenantId: UUID, books: RuleBookStore, now: Timestamp? = nil, in tx: Transaction) async throws {
         self.tx = tx
         self.tenantId = tenantId
-        book = try await books.book(of: tenantId, in: tx)
+        (book, unplacedAfter) = try await books.book(of: tenantId, in: tx)
         self.now = now ?? .now
-        localNow = LocalTime(self.now, in: TimeZone(identifier: book.policy.timezone))
     }
 
     // MARK: Reading
@@ -80,8 +80,7 @@ struct Desk {
     // MARK: Judging
 
     func place(_ ticket: TicketView, changes: JSONObject = [:]) -> Placement {
-        let facts = Facts(
-            ticket: ticket.fields, requester: ticket.requester, changes: changes, localNow: localNow, now: now)
+        let facts = book.facts(ticket: ticket.fields, requester: ticket.requester, changes: changes, now: now)
         return book.place(facts, groupId: ticket.groupId)
     }
 
@@ -153,6 +152,21 @@ struct Desk {
         if !acquainted.isEmpty { acquaint(acquainted) }
         let isFreer = try await holdings.write(thresholdPercent: book.policy.capacityThresholdPercent, in: tx)
         if isFreer || !joined.isEmpty || !changed.isEmpty { Wake.tenant(tenantId, in: tx) }
+    }
+
+    /// After the rules have changed: places some of the tickets that wait again. True if none is left.
+    func placeAgain(atMost limit: Int = 500) async throws -> Bool {
+        guard let unplacedAfter else { return true }
+        let entries = try await entries(where: "e.id > \(unplacedAfter) ORDER BY e.id LIMIT \(limit)")
+        try await reconcile(entries.map(\.ticketId))
+        let isDone = entries.count < limit
+        // Should the rules change again before this commits, it begins again.
+        tx.enqueue(
+            """
+            UPDATE routing_revisions SET is_placed = \(isDone), placed_after = \(entries.last?.id ?? unplacedAfter)
+            WHERE tenant_id = \(tenantId) AND revision = \(book.revision)
+            """)
+        return isDone
     }
 
     /// New entries; one that nobody is asked about says so at once.

@@ -16,7 +16,7 @@ extension Entry {
         e.id, e.ticket_id, e.state, e.queue_id, e.rule_id, e.group_ids, e.overflow_group_ids, e.agent_id, e.strategy,
         e.skills, e.preferred_skills, e.language, e.requester_id, e.from_user_id, e.units, e.queue_priority, e.priority,
         e.order_due, e.routable_at, e.relax_after_seconds, e.relax_level, e.relax_at, e.overflow_at, e.decision_id,
-        e.reserved_until, e.not_before, e.attempts, e.failure
+        e.reserved_until, e.not_before, e.attempts, e.failure, e.is_pinned
         """
 
     init(_ row: Row) throws {
@@ -50,6 +50,7 @@ extension Entry {
         notBefore = try row.get("not_before", as: Timestamp?.self)
         attempts = Int(try row.get("attempts", as: Int32.self))
         failure = try row.get("failure", as: String?.self)
+        isPinned = try row.get("is_pinned", as: Bool.self)
     }
 
     /// As a new row.
@@ -72,6 +73,7 @@ extension Entry {
         values.set("attempts", attempts)
         values.set("failure", failure)
         values.set("wakeAt", wakeAt)
+        values.set("isPinned", isPinned)
         return values
     }
 

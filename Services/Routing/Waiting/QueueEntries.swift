@@ -62,6 +62,7 @@ struct QueueEntries: Resource {
         Field.timestamp("overflowAt").hidden,
         Field.timestamp("notBefore").hidden,
         Field.timestamp("wakeAt").hidden,
+        Field.boolean("isPinned").hidden,
     ]
     let filters: [Filter] = [
         Filter(Parameter("state", .choice(EntryState.allCases.map(\.rawValue))).list) { filter in
@@ -108,6 +109,8 @@ struct Entry: Sendable, Hashable {
     var notBefore: Timestamp?
     var attempts = 0
     var failure: String?
+    /// Somebody has named the agent: rules have no say any more.
+    var isPinned = false
 
     /// A ticket that has just become routable.
     init(
@@ -189,7 +192,7 @@ struct Entry: Sendable, Hashable {
     mutating func take(_ fresh: Entry) {
         guard placement != fresh.placement || units != fresh.units || priority != fresh.priority || dueAt != fresh.dueAt
         else { return }
-        let isMoved = !hasSameTarget(as: fresh)
+        let isMoved = !isPinned && !hasSameTarget(as: fresh)
         (units, priority, dueAt, requesterId) = (fresh.units, fresh.priority, fresh.dueAt, fresh.requesterId)
         guard isMoved else { return }
         (placement, state) = (fresh.placement, fresh.state)

@@ -65,6 +65,7 @@ struct Reconciliation: Sendable, Hashable {
         if let entry, entry.fromUserId == assignee {
             // It is still with whom it is to be taken from.
             if entry.state == .reserved { return }
+            isReplaced = true
         } else if entry != nil {
             removal = "assigned"
         }
