@@ -16,13 +16,22 @@ import Contracts
     import Darwin
 #endif
 
-struct ConditionLeaf: Sendable {
+/// A class, because a thousand are asked in a row: handing one on copies a reference and not its fields.
+final class ConditionLeaf: Sendable {
     let field: String
     let op: ConditionOperator
     /// As it was written; null where the document has none.
     let value: JSON
     let reference: FieldReference
     let test: ConditionTest
+
+    init(field: String, op: ConditionOperator, value: JSON, reference: FieldReference, test: ConditionTest) {
+        self.field = field
+        self.op = op
+        self.value = value
+        self.reference = reference
+        self.test = test
+    }
 
     /// The same question, whichever condition asks it.
     struct Key: Hashable {

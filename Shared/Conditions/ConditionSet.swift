@@ -25,34 +25,23 @@ public struct ConditionSet: Sendable {
 
     /// The first condition that holds.
     public func first(for facts: Facts) -> Int? {
-        var answers = Answers(leaves, facts)
-        for (position, root) in roots.enumerated() where answers.holds(root) { return position }
-        return nil
+        var known = unknown
+        return roots.firstIndex { holds($0, facts, &known) }
     }
 
     /// All conditions that hold, in their order.
     public func all(for facts: Facts) -> [Int] {
-        var answers = Answers(leaves, facts)
-        return roots.indices.filter { answers.holds(roots[$0]) }
+        var known = unknown
+        return roots.indices.filter { holds(roots[$0], facts, &known) }
     }
 
-    private struct Answers {
-        let leaves: [ConditionLeaf]
-        let facts: Facts
-        /// 0 not asked yet, 1 no, 2 yes.
-        var known: [UInt8]
+    /// By leaf: 0 not asked yet, 1 no, 2 yes.
+    private var unknown: [UInt8] { Array(repeating: 0, count: leaves.count) }
 
-        init(_ leaves: [ConditionLeaf], _ facts: Facts) {
-            self.leaves = leaves
-            self.facts = facts
-            known = Array(repeating: 0, count: leaves.count)
-        }
-
-        mutating func holds(_ root: ConditionNode) -> Bool {
-            root.holds { position in
-                if known[position] == 0 { known[position] = leaves[position].holds(for: facts) ? 2 : 1 }
-                return known[position] == 2
-            }
+    private func holds(_ root: ConditionNode, _ facts: Facts, _ known: inout [UInt8]) -> Bool {
+        root.holds { position in
+            if known[position] == 0 { known[position] = leaves[position].holds(for: facts) ? 2 : 1 }
+            return known[position] == 2
         }
     }
 }

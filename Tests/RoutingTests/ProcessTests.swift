@@ -79,6 +79,10 @@ import Testing
             try await world.comesToRest(tickets: 70)
             #expect(try await world.routing.test.superuser("SELECT what FROM routing.violations") == [])
             try await world.checkLoads()
+            // The watch would have seen it.
+            try await world.routing.test.superuser("UPDATE routing.agent_loads SET held_units = capacity_units + 1")
+            let noted = try await world.routing.test.superuser("SELECT what FROM routing.violations")
+            #expect(noted.count == agents.count)
             var assigned: [UUID: Int] = [:]
             for (_, event) in try await world.events(of: world.tickets) where event.name == "ticket.assigned" {
                 assigned[event.aggregate.id, default: 0] += 1
