@@ -82,7 +82,7 @@ import Testing
             // The watch would have seen it.
             try await world.routing.test.superuser("UPDATE routing.agent_loads SET held_units = capacity_units + 1")
             let noted = try await world.routing.test.superuser("SELECT what FROM routing.violations")
-            #expect(noted.count == agents.count)
+            #expect(Set(noted.map { $0[0] }).count == agents.count)
             var assigned: [UUID: Int] = [:]
             for (_, event) in try await world.events(of: world.tickets) where event.name == "ticket.assigned" {
                 assigned[event.aggregate.id, default: 0] += 1
