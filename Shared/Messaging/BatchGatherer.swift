@@ -21,6 +21,8 @@ final class BatchGatherer: Sendable {
 
     private struct State {
         var isLed = false
+        /// Counts the leaders.
+        var term = 0
         /// Messages whose handling has not begun.
         var count = 0
         var waiting: [Waiting] = []
@@ -30,12 +32,18 @@ final class BatchGatherer: Sendable {
     private let state = Mutex(State())
     private let isFull = Wakeup()
     private let spacing: Duration
+    private let patience: Duration
     private let enough: Int
     private let handle: @Sendable ([ReceivedMessage]) async throws -> Void
 
-    /// A batch begins at the earliest `spacing` after the one before it began, unless `enough` messages wait.
-    init(spacing: Duration, enough: Int, handle: @escaping @Sendable ([ReceivedMessage]) async throws -> Void) {
+    /// A batch begins at the earliest `spacing` after the one before it began, unless `enough` messages wait, and when the one
+    /// before it has ended or has taken `patience`.
+    init(
+        spacing: Duration, patience: Duration = .milliseconds(250), enough: Int,
+        handle: @escaping @Sendable ([ReceivedMessage]) async throws -> Void
+    ) {
         self.spacing = spacing
+        self.patience = patience
         self.enough = enough
         self.handle = handle
     }
@@ -68,20 +76,43 @@ final class BatchGatherer: Sendable {
     private func lead(_ own: [ReceivedMessage]) async throws {
         let notBefore = state.withLock { $0.count >= enough ? .now : $0.notBefore }
         if notBefore > .now { await isFull.sleep(until: notBefore) }
-        let others = state.withLock { state in
+        let (others, term) = state.withLock { state in
             defer { state.waiting = [] }
             state.count = 0
             state.notBefore = .now + spacing
-            return state.waiting
+            return (state.waiting, state.term)
         }
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await handle(others.reduce(into: own) { $0 += $1.batch }))
-        } catch {
-            result = .failure(error)
+        let batch = others.reduce(into: own) { $0 += $1.batch }
+        let result = await withTaskGroup(of: Result<Void, any Error>?.self) { group in
+            group.addTask {
+                do {
+                    return .success(try await self.handle(batch))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: self.patience)
+                if !Task.isCancelled { self.endTerm(term) }
+                return nil
+            }
+            while let ended = await group.next() {
+                guard let result = ended else { continue }
+                group.cancelAll()
+                return result
+            }
+            return .failure(CancellationError())
         }
         for other in others { other.turn.resume(returning: .done(result)) }
+        endTerm(term)
+        try result.get()
+    }
+
+    /// Hands the lead, if it is still theirs, to who has waited longest.
+    private func endTerm(_ term: Int) {
         let next = state.withLock { state -> Waiting? in
+            guard state.term == term else { return nil }
+            state.term += 1
             if state.waiting.isEmpty {
                 state.isLed = false
                 return nil
@@ -89,6 +120,5 @@ final class BatchGatherer: Sendable {
             return state.waiting.removeFirst()
         }
         next?.turn.resume(returning: .lead)
-        try result.get()
     }
 }

@@ -15,9 +15,10 @@ struct BatchGathererTests {
 
     /// A gatherer whose batches are noted; the first one waits for `gate`.
     private func gatherer(
-        enough: Int = 1_000, spacing: Duration, log: Log, handle: @escaping @Sendable (Int) async throws -> Void
+        enough: Int = 1_000, spacing: Duration, patience: Duration = .seconds(3_600), log: Log,
+        handle: @escaping @Sendable (Int) async throws -> Void
     ) -> BatchGatherer {
-        BatchGatherer(spacing: spacing, enough: enough) { batch in
+        BatchGatherer(spacing: spacing, patience: patience, enough: enough) { batch in
             try await handle(log.note(batch.compactMap(\.message.messageId)))
         }
     }
@@ -112,5 +113,25 @@ struct BatchGathererTests {
             try await group.waitForAll()
         }
         #expect(log.all.map(\.count) == [1, 3])
+    }
+
+    @Test("A batch that does not end holds nobody up for long")
+    func patience() async throws {
+        let log = Log()
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let gatherer = gatherer(spacing: .zero, patience: .milliseconds(20), log: log) { number in
+            if number == 0 { for await _ in gate { break } }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await gatherer.process([message("slow")]) }
+            try await eventually("the slow one is handled") { log.all.count == 1 }
+            try await gatherer.process([message("a")])
+            try await gatherer.process([message("b")])
+            #expect(log.all == [["slow"], ["a"], ["b"]])
+            open.yield()
+            try await group.waitForAll()
+        }
+        try await gatherer.process([message("c")])
+        #expect(log.all.count == 4)
     }
 }
