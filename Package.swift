@@ -102,11 +102,18 @@ let package = Package(
         .systemLibrary(
             name: "CRabbitMQ", path: "Shared/CRabbitMQ", pkgConfig: "librabbitmq",
             providers: [.apt(["librabbitmq-dev"])]),
+        .systemLibrary(
+            name: "CMarkGFM", path: "Shared/CMarkGFM", pkgConfig: "libcmark-gfm",
+            providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
+        .systemLibrary(
+            name: "CLibXML2", path: "Shared/CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
 
         shared("Contracts"),
         shared("Conditions", "Contracts"),
         shared("BusinessTime", "Contracts"),
+        shared("Markup", "CMarkGFM", "CLibXML2"),
         shared("Database", "Contracts", "CLibPQ", "Logging", "ServiceLifecycle"),
+        shared("Search", "Database"),
         shared("AMQP", "CRabbitMQ", "Logging", "ServiceLifecycle"),
         shared("Messaging", "Contracts", "Database", "AMQP", "Logging", "Metrics", "ServiceLifecycle", "Tracing"),
         shared(
@@ -137,6 +144,7 @@ let package = Package(
         tests("Contracts", "Contracts"),
         tests("Conditions", "Conditions", "Contracts"),
         tests("BusinessTime", "BusinessTime", "Contracts", "TestKit"),
+        tests("Markup", "Markup", "TestKit"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit", "Logging", "ServiceLifecycle"),
@@ -164,6 +172,11 @@ let package = Package(
         tests(
             "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
             "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests("Search", "Search", "Database", "TestKit"),
+        tests(
+            "Knowledge", "Knowledge", "Contracts", "Database", "Markup", "Messaging", "Search", "Web", "ServiceKit",
+            "HTTPTypes",
+            "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
@@ -175,5 +188,5 @@ let package = Package(
         + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
         + service("Notifications", "Projections")
-        + service("Knowledge", "Projections")
+        + service("Knowledge", "Markup", "Projections", "Search")
 )

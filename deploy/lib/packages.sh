@@ -44,7 +44,8 @@ require_packages() {
 
 # What the platform needs to be built, and to run.
 require_build_packages() {
-    require_packages librabbitmq-dev libpq-dev libssl-dev pkg-config
+    require_packages librabbitmq-dev libpq-dev libssl-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libxml2-dev \
+        pkg-config
     command -v swift >/dev/null || die "the Swift toolchain is not on the PATH (https://www.swift.org/install)"
 }
 # build_release: all that is run, as it is deployed; prints the directory that has it.
