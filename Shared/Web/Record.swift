@@ -113,9 +113,9 @@ public struct Record: Sendable {
         }
     }
 
-    /// Whether a field already has a value.
+    /// Whether a field already has a value. Nobody knows of one that only `expand=` shows: it was not read.
     func has(_ value: SQLValue, in name: String) throws -> Bool {
-        let column = column(name)
+        guard let column = projection.index[name] else { return false }
         if case .json(let wanted) = value {
             return row.isNull(column) ? wanted == .null : try row.json(column) == wanted
         }

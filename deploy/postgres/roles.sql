@@ -40,6 +40,9 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I', current_database(), app, owner);
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    -- For everybody's indexes; both come with the server.
+    CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public;
+    CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
     EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', service, owner);
     EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', service);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', service, app);

@@ -1,7 +1,7 @@
 /// The list to which a new event is added, by the service that owns it.
 extension EventCatalog {
     public static let types: [any Event.Type] =
-        tickets + gateway + routing + sla + notifications + channels + surveys + crm + field + files + integrations
+        tickets + gateway + routing + sla + notifications + knowledge + channels + surveys + crm + field + files + integrations
 
     private static let tickets: [any Event.Type] = [
         TicketApprovalGranted.self,
@@ -187,6 +187,12 @@ extension EventCatalog {
         FileUploaded.self,
         MediaProcessingFailed.self,
         MediaProcessingSucceeded.self,
+    ]
+
+    private static let knowledge: [any Event.Type] = [
+        KbArticleArchived.self,
+        KbArticleLinked.self,
+        KbArticlePublished.self,
     ]
 
     private static let integrations: [any Event.Type] = [

@@ -1,0 +1,176 @@
+// Finding articles.
+import Contracts
+import Database
+import Markup
+import Search
+import Web
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A search over the articles that somebody may read.
+struct ArticleSearch: Sendable {
+    var query: SearchQuery
+    var audience: ArticleAudience
+    /// In any language without it.
+    var locale: String?
+    /// Published ones unless the audience reads drafts and asks for them.
+    var includesDrafts = false
+    var categoryIds: [UUID] = []
+    var sectionIds: [UUID] = []
+    var labels: [String] = []
+    var visibilities: [String] = []
+    var limit: Int64 = 10
+    var offset: Int64 = 0
+
+    /// Where more articles match, only so many are ranked and counted.
+    static let candidatesMax: Int64 = 2_000
+
+    /// What is marked in highlights; private-use characters (Unicode 23.5), which texts do not contain.
+    private static let markBegin = "\u{E000}"
+    private static let markEnd = "\u{E001}"
+
+    /// What was found.
+    struct Found: Sendable {
+        var hits: [Hit] = []
+        var total: Int64 = 0
+        var isTotalExact = true
+        var facets: JSON = ["categories": [], "sections": [], "labels": []]
+        /// The query that was used where nothing is spelled like the one that was asked.
+        var correctedQuery: String?
+    }
+
+    struct Hit: Sendable {
+        var id: UUID
+        var title: String
+        var slug: String
+        var locale: String
+        var summary: String?
+        var status: String
+        var sectionId: UUID
+        var categoryId: UUID
+        var labels: [String]
+        var score: Double
+        /// HTML with `mark` around what matches.
+        var titleHTML: String
+        var snippetHTML: String
+    }
+
+    /// Searches; if nothing matches, searches once more with words that are in use in place of those that are not.
+    func run(_ tenantId: UUID, in tx: Transaction) async throws -> Found {
+        let found = try await find(query, tenantId, in: tx)
+        guard found.total == 0, let corrected = try await corrected(in: tx) else { return found }
+        var second = try await find(corrected, tenantId, in: tx)
+        // What finds nothing that the reader may see is not to be told.
+        if second.total > 0 { second.correctedQuery = corrected.text }
+        return second
+    }
+
+    private func find(_ query: SearchQuery, _ tenantId: UUID, in tx: Transaction) async throws -> Found {
+        guard !query.isEmpty else { return Found() }
+        let configuration: SQL = "search_configuration(\(locale ?? "en"))"
+        let row = try await tx.first(
+            """
+            WITH query AS (SELECT \(query.tsquery(configuration)) AS words),
+            matching AS MATERIALIZED (
+                SELECT m.id, m.rank FROM query, kb_articles_matching(query.words, \(locale), \(Self.candidatesMax)::int) AS m
+            ),
+            found AS MATERIALIZED (
+                SELECT t.id, m.rank, t.section_id, s.category_id, t.labels
+                FROM matching AS m
+                JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = m.id
+                JOIN kb_sections AS s ON s.tenant_id = t.tenant_id AND s.id = t.section_id
+                WHERE \(conditions)
+            ),
+            best AS (SELECT * FROM found ORDER BY rank DESC, id LIMIT \(limit) OFFSET \(offset))
+            SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM matching) < \(Self.candidatesMax),
+                jsonb_build_object(
+                    'categories', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'count', f.count)), '[]')
+                        FROM (SELECT category_id AS id, count(*) FROM found GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20) AS f),
+                    'sections', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'count', f.count)), '[]')
+                        FROM (SELECT section_id AS id, count(*) FROM found GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20) AS f),
+                    'labels', (SELECT coalesce(jsonb_agg(jsonb_build_object('label', f.label, 'count', f.count)), '[]')
+                        FROM (SELECT l AS label, count(*) FROM found, unnest(labels) AS l GROUP BY 1 ORDER BY 2 DESC, 1
+                            LIMIT 20) AS f)),
+                (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'id', t.id, 'title', t.title, 'slug', t.slug, 'locale', t.locale, 'summary', t.summary,
+                    'status', t.status, 'sectionId', b.section_id, 'categoryId', b.category_id, 'labels', t.labels,
+                    'score', b.rank,
+                    'titleMarked', ts_headline(search_configuration(t.locale), t.title, query.words,
+                        \(Self.marks + ", HighlightAll=true")),
+                    'snippetMarked', ts_headline(search_configuration(t.locale), left(t.body_text, 30000), query.words,
+                        \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
+                    ) ORDER BY b.rank DESC, b.id), '[]')
+                FROM best AS b JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = b.id, query)
+            """)
+        guard let (total, isExact, facets, hits) = try row?.decode((Int64, Bool, JSON, JSON).self) else {
+            return Found()
+        }
+        return Found(
+            hits: (hits.arrayValue ?? []).compactMap(Hit.init), total: total, isTotalExact: isExact, facets: facets)
+    }
+
+    private var conditions: SQL {
+        var all: [SQL] = ["t.deleted_at IS NULL"]
+        if let condition = audience.condition { all.append(condition) }
+        if !(audience.readsDrafts && includesDrafts) { all.append("t.status = 'published'") }
+        if !categoryIds.isEmpty { all.append("s.category_id = ANY(\(categoryIds))") }
+        if !sectionIds.isEmpty { all.append("t.section_id = ANY(\(sectionIds))") }
+        if !labels.isEmpty { all.append("t.labels && \(labels)") }
+        if !visibilities.isEmpty { all.append("t.visibility = ANY(\(visibilities))") }
+        return .joined(all, separator: " AND ")
+    }
+
+    /// The query with words in use in place of those that are not; nil where that changes nothing.
+    private func corrected(in tx: Transaction) async throws -> SearchQuery? {
+        let words = Set(query.words.map { $0.lowercased() }).filter { (4...40).contains($0.count) }.sorted().prefix(8)
+        guard !words.isEmpty else { return nil }
+        let rows = try await tx.query(
+            """
+            SELECT q.word, alike.word FROM unnest(\(Array(words))) AS q (word)
+            CROSS JOIN LATERAL (SELECT word FROM kb_articles_spelled_like(q.word, \(locale)) LIMIT 1) AS alike
+            WHERE alike.word <> q.word
+            """)
+        var replacements: [String: String] = [:]
+        for row in rows {
+            let (word, alike) = try row.decode((String, String).self)
+            for typed in query.words where typed.lowercased() == word { replacements[typed] = alike }
+        }
+        return replacements.isEmpty ? nil : query.replacing(replacements)
+    }
+
+    private static let marks = "StartSel=\"\(markBegin)\", StopSel=\"\(markEnd)\""
+
+    /// Marked text as HTML.
+    static func html(marked text: String) -> String {
+        HTMLSanitizer.escape(text).replacing(markBegin, with: "<mark>").replacing(markEnd, with: "</mark>")
+    }
+}
+
+extension ArticleSearch.Hit {
+    fileprivate init?(_ json: JSON) {
+        guard let id = json["id"]?.stringValue.flatMap({ UUID(text: $0) }), let title = json["title"]?.stringValue,
+            let sectionId = json["sectionId"]?.stringValue.flatMap({ UUID(text: $0) }),
+            let categoryId = json["categoryId"]?.stringValue.flatMap({ UUID(text: $0) })
+        else { return nil }
+        self.init(
+            id: id, title: title, slug: json["slug"]?.stringValue ?? "", locale: json["locale"]?.stringValue ?? "",
+            summary: json["summary"]?.stringValue, status: json["status"]?.stringValue ?? "", sectionId: sectionId,
+            categoryId: categoryId, labels: (json["labels"]?.arrayValue ?? []).compactMap(\.stringValue),
+            score: json["score"]?.doubleValue ?? 0,
+            titleHTML: ArticleSearch.html(marked: json["titleMarked"]?.stringValue ?? title),
+            snippetHTML: ArticleSearch.html(marked: json["snippetMarked"]?.stringValue ?? ""))
+    }
+
+    var json: JSON {
+        [
+            "id": .uuid(id), "title": .string(title), "slug": .string(slug), "locale": .string(locale),
+            "summary": summary.map { .string($0) } ?? .null, "status": .string(status), "sectionId": .uuid(sectionId),
+            "categoryId": .uuid(categoryId), "labels": .array(labels.map { .string($0) }), "score": .double(score),
+            "titleHtml": .string(titleHTML), "snippetHtml": .string(snippetHTML),
+        ]
+    }
+}

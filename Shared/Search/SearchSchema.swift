@@ -1,0 +1,104 @@
+import Database
+
+/// What a schema needs so that its texts can be searched: the functions that a table's search column and its index are made of.
+///
+/// Row-level security lets an index help only with operators that are leakproof, and those of text search are not: under a
+/// tenant's policy PostgreSQL would read all of the tenant's rows. So candidates come from a function that runs as the schema's
+/// owner, whom a policy of its own lets see the rows; the function names the tenant by itself, answers nothing but ids and ranks,
+/// and the rows are then read by these ids under the caller's policies, like any others.
+public enum SearchSchema {
+    /// `search_configuration(locale)`: how words of a language are reduced to their stems; `simple` where nobody knows.
+    public static let configurations = """
+        CREATE FUNCTION search_configuration(locale text) RETURNS regconfig
+        LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE split_part(lower(locale), '-', 1)
+            \(stemmers.map { "WHEN '\($0)' THEN 'pg_catalog.\($1)'::regconfig" }.joined(separator: "\n    "))
+            ELSE 'pg_catalog.simple'::regconfig
+        END;
+        """
+
+    /// By ISO 639-1 code.
+    static let stemmers: [(String, String)] = [
+        ("ar", "arabic"), ("ca", "catalan"), ("da", "danish"), ("de", "german"), ("el", "greek"), ("en", "english"),
+        ("es", "spanish"), ("eu", "basque"), ("fi", "finnish"), ("fr", "french"), ("ga", "irish"), ("hi", "hindi"),
+        ("hu", "hungarian"), ("hy", "armenian"), ("id", "indonesian"), ("it", "italian"), ("lt", "lithuanian"),
+        ("nb", "norwegian"), ("ne", "nepali"), ("nl", "dutch"), ("nn", "norwegian"), ("no", "norwegian"),
+        ("pt", "portuguese"), ("ro", "romanian"), ("ru", "russian"), ("sr", "serbian"), ("sv", "swedish"),
+        ("ta", "tamil"), ("tr", "turkish"), ("yi", "yiddish"),
+    ]
+
+    /// Lets a table with the columns `tenant_id`, `id`, `locale`, `search_title` and `search_document` be searched: its indexes,
+    /// the words that its texts use, and the functions that answer which rows match and which words are spelled alike.
+    ///
+    /// Where more rows match than can be ranked in time, those whose titles match come first.
+    ///
+    /// - `<table>_matching(query, locale, at_most)`: ids and ranks of the tenant's matching rows, any order.
+    /// - `<table>_spelled_like(word, locale)`: words in use that are spelled like it, the most similar first.
+    /// - Parameter rows: a condition on those that can be found at all.
+    public static func searchable(_ table: String, from rows: String) -> String {
+        """
+        CREATE INDEX \(table)_search_idx ON \(table) USING gin (tenant_id, search_document) WHERE \(rows);
+        CREATE INDEX \(table)_search_title_idx ON \(table) USING gin (tenant_id, search_title) WHERE \(rows);
+        CREATE POLICY search ON \(table) FOR SELECT TO CURRENT_USER USING (true);
+
+        CREATE FUNCTION \(table)_matching(query tsquery, wanted_locale text, at_most integer)
+        RETURNS TABLE (id uuid, rank real) LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+            WITH candidates AS (
+                (SELECT t.id FROM \(table) AS t
+                WHERE t.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND \(rows)
+                    AND t.search_title @@ query AND (wanted_locale IS NULL OR t.locale = wanted_locale)
+                LIMIT at_most)
+                UNION
+                (SELECT t.id FROM \(table) AS t
+                WHERE t.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND \(rows)
+                    AND t.search_document @@ query AND (wanted_locale IS NULL OR t.locale = wanted_locale)
+                LIMIT at_most)
+            )
+            SELECT t.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query, 1)
+            FROM candidates AS c
+            JOIN \(table) AS t ON t.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND t.id = c.id
+            -- A title may match because it lacks what is unwanted.
+            WHERE t.search_document @@ query
+        $$;
+
+        -- The words of the texts, as they are written.
+        CREATE TABLE \(table)_words (
+            tenant_id uuid NOT NULL,
+            locale text NOT NULL,
+            word text NOT NULL,
+            -- In how many rows; counted now and then, for it is only to tell rare words from common ones.
+            frequency integer NOT NULL DEFAULT 1,
+            PRIMARY KEY (tenant_id, locale, word)
+        );
+        CREATE INDEX \(table)_words_spelling_idx ON \(table)_words USING gin (tenant_id, word public.gin_trgm_ops);
+        SELECT secure_tenant_table('\(table)_words');
+        CREATE POLICY search ON \(table)_words FOR SELECT TO CURRENT_USER USING (true);
+
+        CREATE FUNCTION \(table)_spelled_like(wanted text, wanted_locale text)
+        RETURNS TABLE (word text, similarity real) LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+            SELECT w.word, public.similarity(w.word, wanted)
+            FROM \(table)_words AS w
+            WHERE w.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
+                AND (wanted_locale IS NULL OR w.locale = wanted_locale) AND w.word OPERATOR(public.%) wanted
+            ORDER BY 2 DESC, w.frequency DESC, w.word
+            LIMIT 3
+        $$;
+        REVOKE ALL ON FUNCTION \(table)_matching(tsquery, text, integer), \(table)_spelled_like(text, text) FROM PUBLIC;
+        DO $do$ BEGIN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION \(table)_matching(tsquery, text, integer),
+                \(table)_spelled_like(text, text) TO %I', current_setting('app.application_role'));
+        END $do$;
+        """
+    }
+
+    /// Notes the words of texts, so that misspellings of them are understood.
+    public static func noting(words: SQL, locale: SQL, of table: String, tenantId: SQL) -> SQL {
+        let target = SQL(unsafe: "\(table)_words")
+        return """
+            INSERT INTO \(target) (tenant_id, locale, word)
+            SELECT \(tenantId), \(locale), w
+            FROM unnest(tsvector_to_array(to_tsvector('pg_catalog.simple', \(words)))) AS w
+            WHERE length(w) BETWEEN 3 AND 40
+            ON CONFLICT DO NOTHING
+            """
+    }
+}
