@@ -37,7 +37,11 @@ public final class Database: Sendable, Service {
         var retriesLeft = retries
         while true {
             do {
-                return try await attempt(as: scope, readOnly, isolation, timeout, body)
+                return try await attempt(
+                    { connection in
+                        Transaction(
+                            on: connection, scope: scope, readOnly: readOnly, isolation: isolation, timeout: timeout)
+                    }, body: body)
             } catch let error as DatabaseError where error.isConflict && retriesLeft > 0 {
                 retriesLeft -= 1
             }
@@ -45,14 +49,22 @@ public final class Database: Sendable, Service {
         }
     }
 
+    /// Runs `body` in a transaction that reads in one round trip and is over with it: neither `BEGIN` nor `COMMIT` is sent,
+    /// and nobody waits for them. A second query, as a write, is refused.
+    public func lookup<Result>(as scope: Scope, _ body: (Transaction) async throws -> Result) async throws -> Result {
+        try await attempt { connection in
+            Transaction(on: connection, scope: scope, readOnly: true, isSingle: true, timeout: nil)
+        } body: { transaction in
+            try await body(transaction)
+        }
+    }
+
     private func attempt<Result>(
-        as scope: Scope, _ readOnly: Bool, _ isolation: Isolation, _ timeout: Duration?,
-        _ body: (Transaction) async throws -> Result
+        _ begin: (Connection) -> Transaction, body: (Transaction) async throws -> Result
     ) async throws -> Result {
         let connection = try await pool.acquire()
         defer { pool.release(connection) }
-        let transaction = Transaction(
-            on: connection, scope: scope, readOnly: readOnly, isolation: isolation, timeout: timeout)
+        let transaction = begin(connection)
         do {
             let result = try await body(transaction)
             try await transaction.commit()

@@ -58,6 +58,8 @@ public final class Transaction {
     /// Whether the transaction may only read.
     public let isReadOnly: Bool
 
+    /// The transaction is over with its first round trip.
+    private let isSingle: Bool
     private let connection: Connection
     private let isolation: Isolation
     private let timeout: Duration?
@@ -72,10 +74,14 @@ public final class Transaction {
     private var beforeCommitHooks: [(Transaction) async throws -> Void] = []
     private var afterCommitHooks: [@Sendable () -> Void] = []
 
-    init(on connection: Connection, scope: Scope, readOnly: Bool, isolation: Isolation, timeout: Duration?) {
+    init(
+        on connection: Connection, scope: Scope, readOnly: Bool, isSingle: Bool = false,
+        isolation: Isolation = .readCommitted, timeout: Duration?
+    ) {
         self.connection = connection
         self.scope = scope
-        self.isReadOnly = readOnly
+        self.isReadOnly = readOnly || isSingle
+        self.isSingle = isSingle
         self.isolation = isolation
         self.timeout = timeout
         limit = (timeout ?? connection.configuration.statementTimeout) + connection.configuration.answerGrace
@@ -160,7 +166,9 @@ public final class Transaction {
             for hook in hooks { try await hook(self) }
         }
         if let failure { throw failure }
-        if isReadOnly && isolation != .serializable && pending.isEmpty {
+        if isSingle {
+            isOver = true
+        } else if isReadOnly && isolation != .serializable && pending.isEmpty {
             // Nothing depends on the answer, so nobody waits for it, nor minds when the connection is lost over it.
             if hasBegun { try? connection.send(unawaited: "COMMIT") }
         } else if hasBegun || !pending.isEmpty {
@@ -174,14 +182,15 @@ public final class Transaction {
     /// Undoes everything. Should that fail, the connection is broken, and the server undoes it when it notices.
     func rollback() async {
         defer { isOver = true }
-        guard hasBegun, !connection.isBroken else { return }
+        guard hasBegun, !isSingle, !connection.isBroken else { return }
         _ = try? await connection.exchange(["ROLLBACK"], for: .rollback, within: limit)
         if connection.isInTransaction { connection.retire() }
     }
 
     private func run(_ statements: [SQL]) async throws -> [ResultSet] {
         let results = try await exchange(statements, for: .work)
-        guard connection.isInTransaction else { throw endedEarly() }
+        if isSingle { isOver = true }
+        guard connection.isInTransaction != isSingle else { throw endedEarly() }
         return results
     }
 
@@ -210,10 +219,17 @@ public final class Transaction {
     private var opening: [SQL] {
         if hasBegun { return [] }
         let (tenant, scopeName) = scope.settings
-        var opening: [SQL] = [
-            SQL(unsafe: "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(isReadOnly ? " READ ONLY" : "")"),
-            "SELECT set_config('app.tenant_id', \(tenant), true), set_config('app.scope', \(scopeName), true)",
-        ]
+        let settings: SQL =
+            "SELECT set_config('app.tenant_id', \(tenant), true), set_config('app.scope', \(scopeName), true)"
+        var opening: [SQL]
+        if isSingle {
+            // What goes out together is a transaction without being called one.
+            opening = [settings + ", set_config('transaction_read_only', 'on', true)"]
+        } else {
+            opening = [
+                SQL(unsafe: "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(isReadOnly ? " READ ONLY" : "")"), settings,
+            ]
+        }
         if let timeout {
             opening.append("SELECT set_config('statement_timeout', \(String(timeout.milliseconds)), true)")
         }

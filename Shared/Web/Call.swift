@@ -73,8 +73,10 @@ public struct Call: Sendable {
 
 extension Call {
     /// Runs a read-only transaction over the rows that the request may see.
-    public func read<R: Sendable>(_ body: (Transaction) async throws -> R) async throws -> R {
-        try await database.transaction(as: scope, readOnly: true, body)
+    /// - Parameter once: `body` queries once; then the transaction costs no more than that.
+    public func read<R: Sendable>(once: Bool = false, _ body: (Transaction) async throws -> R) async throws -> R {
+        if once { return try await database.lookup(as: scope, body) }
+        return try await database.transaction(as: scope, readOnly: true, body)
     }
 
     /// Runs the request's write: one transaction, with its Idempotency-Key honoured in the same transaction, and what

@@ -205,6 +205,7 @@ final class Layout: Sendable {
 
     /// The projection with the fields that these `expand` names add.
     func projection(expanding names: [String]) -> Projection {
+        if names.isEmpty { return base }
         let wanted = fields.filter { field in field.expand.map { names.contains($0) } ?? true }
         return wanted.count == base.fields.count ? base : Projection(wanted)
     }

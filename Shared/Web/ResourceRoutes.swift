@@ -36,7 +36,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
     /// What paths below a row of this resource need.
     var target: MountedRoute.Target {
         MountedRoute.Target(path: singleton) { call in
-            _ = try await call.read { tx in try await read(call, in: tx, expand: []) }
+            _ = try await call.read(once: knowsTenant(call)) { tx in try await read(call, in: tx, expand: []) }
         }
     }
 
@@ -66,9 +66,9 @@ struct ResourceRoutes<R: Resource>: Sendable {
             ],
             operationId: "list\(plural)"
         ) { call in
-            let page = try await call.read { tx in
-                let request = try store.pageRequest(
-                    call.arguments, place: String(call.path), caller: call.caller, now: call.now)
+            let request = try store.pageRequest(
+                call.arguments, place: String(call.path), caller: call.caller, now: call.now)
+            let page = try await call.read(once: request.expand.isEmpty && knowsTenant(call)) { tx in
                 let parentId = try parentId(call)
                 return try await store.page(
                     request, in: tx, tenantId: try await tenant(call, of: parentId, in: tx), parentId: parentId,
@@ -104,7 +104,7 @@ struct ResourceRoutes<R: Resource>: Sendable {
                 }
                 return .json(entity)
             }
-            return try await call.read { tx in
+            return try await call.read(once: expand.isEmpty && knowsTenant(call)) { tx in
                 let record = try await self.read(call, in: tx, expand: expand)
                 return expand.isEmpty
                     ? try answer(record, call) : try await answer(record, expand: expand, in: tx, call)
@@ -214,6 +214,9 @@ struct ResourceRoutes<R: Resource>: Sendable {
         guard call.tenantId == nil, let parentId else { return call.tenantId }
         return try await parentTenant(parentId, tx)
     }
+
+    /// Whether nothing has to be asked to know the tenant.
+    private func knowsTenant(_ call: Call) -> Bool { call.tenantId != nil || layout.parent == nil }
 
     private func parentTenant(_ parentId: UUID?, _ tx: Transaction) async throws -> UUID {
         guard let parent = layout.parent, let parentId else { throw Problem.notFound() }
