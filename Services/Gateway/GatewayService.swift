@@ -57,13 +57,11 @@ public struct GatewayService: Microservice {
             epochs: epochs)
     }
 
-    /// One for the life of the process. Connections are kept for a little less long than the services keep them (75 s).
+    /// Asks the services for what they say about themselves. One for the life of the process.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(2), read: .seconds(120)),
-            connectionPool: .init(idleTimeout: .seconds(60), concurrentHTTP1ConnectionsPerHostSoftLimit: 256))
+            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(2), read: .seconds(120)))
         configuration.httpVersion = .http1Only
-        // The breaker decides whether a service that can't be reached is tried again.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(configuration: configuration)
     }()
@@ -130,7 +128,7 @@ public struct GatewayService: Microservice {
         let edge = Edge(
             limits: Self.limits(platform.settings), directory: directory,
             upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) }),
-            authenticator: authenticator, limiter: limiter, proxy: Proxy(client: Self.client),
+            authenticator: authenticator, limiter: limiter, proxy: Proxy(client: ServiceClient()),
             contextKeys: platform.contextKeys, meters: EdgeMeters(),
             accessLog: AccessLog(rawValue: platform.settings.text("ACCESS_LOG")) ?? .notable)
         return { request, context, responder in

@@ -7,20 +7,26 @@ public enum Base64URL {
         return values
     }()
 
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        var text: [UInt8] = []
-        var buffer: UInt32 = 0
-        var bits: UInt32 = 0
-        for byte in bytes {
-            buffer = buffer << 8 | UInt32(byte)
-            bits += 8
-            while bits >= 6 {
-                bits -= 6
-                text.append(alphabet[Int(buffer >> bits & 0x3F)])
+    public static func encode(_ bytes: some Collection<UInt8>) -> String {
+        let length = (bytes.count * 8 + 5) / 6
+        return String(unsafeUninitializedCapacity: length) { text in
+            alphabet.withUnsafeBufferPointer { alphabet in
+                var at = 0
+                var buffer: UInt32 = 0
+                var bits: UInt32 = 0
+                for byte in bytes {
+                    buffer = buffer << 8 | UInt32(byte)
+                    bits += 8
+                    while bits >= 6 {
+                        bits -= 6
+                        text[at] = alphabet[Int(buffer >> bits & 0x3F)]
+                        at += 1
+                    }
+                }
+                if bits > 0 { text[at] = alphabet[Int(buffer << (6 - bits) & 0x3F)] }
             }
+            return length
         }
-        if bits > 0 { text.append(alphabet[Int(buffer << (6 - bits) & 0x3F)]) }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// Nil when a character is foreign, the length is impossible, or bits are left over that are not zero: each value

@@ -99,7 +99,7 @@ public enum InternalContext {
         writer.endObject()
         let payload = Base64URL.encode(writer.bytes)
         let signature = HMAC<SHA256>.authenticationCode(for: Array(payload.utf8), using: keys.current)
-        return payload + "." + Base64URL.encode(signature)
+        return payload + "." + Base64URL.encode(Array(signature))
     }
 
     private static func write(_ key: String, _ values: [String], to writer: inout JSONWriter) {

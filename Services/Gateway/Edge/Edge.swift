@@ -268,9 +268,10 @@ struct Edge: Sendable {
     private static func passedOn(_ fields: HTTPFields) -> HTTPHeaders {
         var headers = HTTPHeaders()
         headers.reserveCapacity(fields.count + 5)
-        let named = Set(
-            fields[values: .connection].joined(separator: ",").lowercased().split(separator: ",")
-                .map { String($0.filter { $0 != " " }) })
+        var named: Set<String> = []
+        if let connection = fields[.connection] {
+            named = Set(connection.lowercased().split(separator: ",").map { String($0.filter { $0 != " " }) })
+        }
         for field in fields {
             let name = field.name.canonicalName
             guard !ownFields.contains(name), !HopByHop.contains(canonical: name), !named.contains(name) else {

@@ -1,11 +1,9 @@
-import AsyncHTTPClient
 import Contracts
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Web
 
 /// Carries one request to a service and its answer back. Small bodies are read before a service is bothered (a slow
@@ -14,14 +12,12 @@ import Web
 struct Proxy: Sendable {
     /// A body of known length up to this is read whole before the service is called.
     static let smallBodyBytes = 64 * 1024
-    /// An answer of known length up to this is read whole, so that a service that dies half-way gives a clean 502.
-    static let smallAnswerBytes = 64 * 1024
     /// An attempt with less time left than this isn't made.
     static let leastTime: Duration = .milliseconds(20)
     /// How many times a request may be sent in all.
     static let attemptsMax = 3
 
-    let client: HTTPClient
+    let client: ServiceClient
 
     /// What is to be sent, beside the body.
     struct Order: Sendable {
@@ -69,7 +65,7 @@ struct Proxy: Sendable {
         while true {
             let permit = try begin(order, avoiding: failed)
             do throws(Failure) {
-                return try await call(order, permit, body: body.map { .bytes($0) })
+                return try await call(order, permit, body: body.map { .bytes($0) } ?? .none)
             } catch {
                 let mayRepeat = error.wasNotSent || (order.isRepeatable && error.isTransient)
                 let hasTime = order.deadline - .now > Self.leastTime
@@ -100,10 +96,9 @@ struct Proxy: Sendable {
         let limit = order.bodyLimitBytes
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await Self.pump(body, into: pipe, limit: limit) }
-            let length: HTTPClientRequest.Body.Length = declaredLength.map { .known(Int64($0)) } ?? .unknown
             let answer: Result<Response, Failure>
             do throws(Failure) {
-                answer = .success(try await call(order, permit, body: .stream(pipe, length: length), pipe: pipe))
+                answer = .success(try await call(order, permit, body: .stream(pipe, length: declaredLength)))
             } catch {
                 answer = .failure(error)
             }
@@ -143,86 +138,97 @@ struct Proxy: Sendable {
     // MARK: - One call
 
     private func call(
-        _ order: Order, _ permit: Upstream.Permit, body: HTTPClientRequest.Body?, pipe: BodyPipe? = nil
+        _ order: Order, _ permit: Upstream.Permit, body: ServiceClient.Body
     ) async throws(Failure) -> Response {
-        var request = HTTPClientRequest(url: permit.origin + order.target)
-        request.method = HTTPMethod(rawValue: order.method.rawValue)
-        request.headers = order.headers
         let left = order.deadline - .now
-        request.headers.replaceOrAdd(name: DeadlineHeader.name, value: DeadlineHeader.value(left))
-        request.body = body
-        let answer: HTTPClientResponse
+        var head = HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: order.method.rawValue), uri: order.target,
+            headers: order.headers)
+        head.headers.add(name: "Host", value: String(permit.origin.dropFirst("http://".utf8.count)))
+        head.headers.add(name: DeadlineHeader.name, value: DeadlineHeader.value(left))
+        Self.frame(&head, body)
+        let answer: ServiceClient.Answer
         do {
-            answer = try await client.execute(request, timeout: .nanoseconds(Self.nanoseconds(left)))
+            answer = try await client.call(
+                ServiceClient.Request(
+                    origin: permit.origin, head: head, body: body,
+                    deadline: .now() + .nanoseconds(Self.nanoseconds(left))))
         } catch {
             let failure = Failure(error)
             order.upstream.finish(permit, failure.outcome, at: .now)
             throw failure
         }
-        if let failure = Failure(status: answer.status.code), order.isRepeatable, pipe == nil {
-            // Give the connection back before another instance is tried.
-            if failure.isTransient, order.upstream.origins.count > 1 {
-                order.upstream.finish(permit, .failure, at: .now)
-                _ = try? await answer.body.collect(upTo: Self.smallAnswerBytes)
-                throw failure
-            }
+        if let failure = Failure(status: answer.head.status.code), failure.isTransient, order.isRepeatable,
+            body.mayBeRepeated, order.upstream.origins.count > 1
+        {
+            order.upstream.finish(permit, .failure, at: .now)
+            throw failure
         }
-        return try await receive(answer, order, permit)
+        return receive(answer, order, permit)
     }
 
-    private func receive(
-        _ answer: HTTPClientResponse, _ order: Order, _ permit: Upstream.Permit
-    ) async throws(Failure) -> Response {
-        let status = HTTPResponse.Status(code: Int(answer.status.code))
-        var fields = HTTPFields()
-        fields.reserveCapacity(answer.headers.count + 8)
-        var length: Int?
-        let dropped = HopByHop.named(in: answer.headers)
-        for (name, value) in answer.headers {
-            if name.lowercased() == "content-length" {
-                length = Int(value)
-                continue
+    /// Says where the request's body ends.
+    private static func frame(_ head: inout HTTPRequestHead, _ body: ServiceClient.Body) {
+        switch body {
+        case .none:
+            switch head.method {
+            case .POST, .PUT, .PATCH: head.headers.add(name: "Content-Length", value: "0")
+            default: break
             }
-            guard !HopByHop.contains(name, dropped), let field = HTTPField.Name(name) else { continue }
-            fields.append(HTTPField(name: field, value: value))
+        case .bytes(let bytes):
+            head.headers.add(name: "Content-Length", value: String(bytes.readableBytes))
+        case .stream(_, let length?):
+            head.headers.add(name: "Content-Length", value: String(length))
+        case .stream(_, nil):
+            head.headers.add(name: "Transfer-Encoding", value: "chunked")
         }
-        let outcome: CircuitBreaker.Outcome = Failure(status: answer.status.code) == nil ? .success : .failure
-        if order.method == .head || status == .noContent || status == .notModified {
-            order.upstream.finish(permit, outcome, at: .now)
-            if let length, order.method == .head { fields[.contentLength] = String(length) }
-            return Response(status: status, headers: fields)
-        }
-        if let length, length <= Self.smallAnswerBytes {
-            do {
-                let bytes = try await answer.body.collect(upTo: Self.smallAnswerBytes)
-                order.upstream.finish(permit, outcome, at: .now)
-                return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: bytes))
-            } catch {
-                let failure = Failure(error)
-                order.upstream.finish(permit, failure.outcome, at: .now)
-                throw failure
+    }
+
+    private func receive(_ answer: ServiceClient.Answer, _ order: Order, _ permit: Upstream.Permit) -> Response {
+        let status = HTTPResponse.Status(code: Int(answer.head.status.code))
+        var fields = HTTPFields()
+        fields.reserveCapacity(answer.head.headers.count + 8)
+        var length: Int?
+        let dropped = HopByHop.named(in: answer.head.headers)
+        for (name, value) in answer.head.headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            if name == .contentLength {
+                length = Int(value)
+            } else if !HopByHop.contains(canonical: name.canonicalName), !dropped.contains(name.canonicalName) {
+                fields.append(HTTPField(name: name, value: value))
             }
         }
         let upstream = order.upstream
-        let body = ResponseBody(contentLength: length) { writer in
-            var ended = CircuitBreaker.Outcome.ignored
-            defer { upstream.finish(permit, ended, at: .now) }
-            var parts = answer.body.makeAsyncIterator()
-            while true {
-                let part: ByteBuffer?
-                do {
-                    part = try await parts.next()
-                } catch {
-                    ended = .failure
-                    throw error
-                }
-                guard let part else { break }
-                try await writer.write(part)
+        let outcome: CircuitBreaker.Outcome = Failure(status: answer.head.status.code) == nil ? .success : .failure
+        switch answer.body {
+        case .whole(let bytes):
+            upstream.finish(permit, outcome, at: .now)
+            if order.method == .head || status == .noContent || status == .notModified {
+                if let length, order.method == .head { fields[.contentLength] = String(length) }
+                return Response(status: status, headers: fields)
             }
-            ended = outcome
-            try await writer.finish(nil)
+            return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: bytes))
+        case .parts(let parts):
+            let body = ResponseBody(contentLength: length) { writer in
+                var ended = CircuitBreaker.Outcome.ignored
+                defer { upstream.finish(permit, ended, at: .now) }
+                let iterator = parts.makeAsyncIterator()
+                while true {
+                    let part: ByteBuffer?
+                    do {
+                        part = try await iterator.next()
+                    } catch {
+                        ended = .failure
+                        throw error
+                    }
+                    guard let part else { break }
+                    try await writer.write(part)
+                }
+                ended = outcome
+                try await writer.finish(nil)
+            }
+            return Response(status: status, headers: fields, body: body)
         }
-        return Response(status: status, headers: fields, body: body)
     }
 
     private static func nanoseconds(_ duration: Duration) -> Int64 {
@@ -256,10 +262,6 @@ enum HopByHop {
     /// `name` in lower case.
     static func contains(canonical name: String) -> Bool { names.contains(name) }
 
-    static func contains(_ name: String, _ also: Set<String>) -> Bool {
-        let name = name.lowercased()
-        return names.contains(name) || also.contains(name)
-    }
 }
 
 extension Proxy {
@@ -279,19 +281,12 @@ extension Proxy {
         init(_ error: any Error) {
             self =
                 switch error {
+                case let failure as Failure: failure
                 case let problem as Problem: .refused(problem)
                 case is ClientGone, is CancellationError: .clientGone
-                case is NIOConnectionError: .unreachable
-                case let error as HTTPClientError where error == .connectTimeout: .unreachable
-                case let error as HTTPClientError where error == .getConnectionFromPoolTimeout: .unreachable
-                case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout: .timeout
-                case let error as HTTPClientError where error == .cancelled: .clientGone
-                case let error as IOError where error.errnoCode == Self.connectionRefused: .unreachable
                 default: .broken
                 }
         }
-
-        private static let connectionRefused: CInt = 111
 
         /// Answers that say something about the instance, not about the request.
         init?(status: UInt) {

@@ -50,7 +50,9 @@ struct HeadScanner {
     mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         var lineStart: Int? = place == .before ? 0 : nil
         do throws(Problem) {
-            for (index, byte) in bytes.enumerated() {
+            var index = try skipPlain(bytes, from: 0)
+            while index < bytes.count {
+                let byte = bytes[index]
                 if byte == UInt8(ascii: "\n") {
                     guard afterReturn || place == .before else {
                         throw .malformed("bare_line_feed", "A line ends without a carriage return.")
@@ -65,11 +67,21 @@ struct HeadScanner {
                 } else {
                     try take(byte) { lineStart.flatMap { Self.fieldName(bytes[$0..<index]) } }
                 }
+                index = try skipPlain(bytes, from: index + 1)
             }
             return .incomplete
         } catch {
             return .refused(error)
         }
+    }
+
+    /// Takes the letters that follow in a field's value, which are most of a head.
+    private mutating func skipPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(Problem) -> Int {
+        guard place == .fieldValue, !afterReturn, utf8.isComplete else { return start }
+        var index = start
+        while index < bytes.count, bytes[index] >= 0x20, bytes[index] < 0x7F { index += 1 }
+        try countOfHeader(index - start)
+        return index
     }
 
     private mutating func take(_ byte: UInt8, _ name: () -> String?) throws(Problem) {
@@ -122,8 +134,8 @@ struct HeadScanner {
         }
     }
 
-    private mutating func countOfHeader() throws(Problem) {
-        headerLength += 1
+    private mutating func countOfHeader(_ bytes: Int = 1) throws(Problem) {
+        headerLength += bytes
         guard headerLength <= limits.headerBytes else {
             throw .headersTooLarge("At most \(limits.headerBytes) bytes of header fields are accepted.")
         }

@@ -1,5 +1,6 @@
 // W3C Trace Context: which trace a piece of work belongs to, and whether that trace is recorded.
 
+import Synchronization
 import Tracing
 
 /// 16 bytes, not all zero.
@@ -8,7 +9,7 @@ public struct TraceID: Sendable, Hashable {
     let low: UInt64
 
     static func random() -> TraceID {
-        TraceID(high: .random(in: .min ... .max), low: .random(in: 1 ... .max))
+        TraceID(high: Identifiers.next(), low: Identifiers.next())
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -19,10 +20,23 @@ public struct TraceID: Sendable, Hashable {
 public struct SpanID: Sendable, Hashable {
     let value: UInt64
 
-    static func random() -> SpanID { SpanID(value: .random(in: 1 ... .max)) }
+    static func random() -> SpanID { SpanID(value: Identifiers.next()) }
 
     /// 16 lower-case hexadecimal digits.
     public var hex: String { Hex.text(value) }
+}
+
+/// Numbers that no other process is likely to have. Nobody need fail to guess them, so they cost no system call each.
+private enum Identifiers {
+    private static let state = Atomic<UInt64>(.random(in: .min ... .max))
+
+    /// SplitMix64; never zero.
+    static func next() -> UInt64 {
+        var value = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return max(1, value ^ value >> 31)
+    }
 }
 
 /// What `traceparent` and `tracestate` carry from process to process.
