@@ -126,6 +126,50 @@ struct EdgeTests {
         }
     }
 
+    @Test("HEAD, OPTIONS, conditional requests, encodings, expectations and request ids mean what HTTP says")
+    func semantics() async throws {
+        try await withService { gateway, _ in
+            let path = gateway.tenantPath + "/tagged"
+            for _ in 0..<3 {
+                let head = try await gateway.send(.HEAD, path, key: gateway.tenantKey)
+                #expect(head.status == 200)
+                #expect(head.bytes.isEmpty)
+                #expect(head.header("content-length") == "6")
+                #expect(head.header("etag") == "\"1\"")
+                let get = try await gateway.send(
+                    .GET, path, key: gateway.tenantKey, headers: [("accept-encoding", "gzip, br")])
+                #expect(get.text == "tagged")
+                #expect(get.header("content-encoding") == nil)
+                for method in [HTTPMethod.GET, .HEAD] {
+                    let same = try await gateway.send(
+                        method, path, key: gateway.tenantKey, headers: [("if-none-match", "\"1\"")])
+                    #expect(same.status == 304)
+                    #expect(same.bytes.isEmpty)
+                    #expect(same.header("etag") == "\"1\"")
+                }
+            }
+            let options = try await gateway.send(.OPTIONS, path, key: nil)
+            #expect(options.status == 204)
+            #expect(options.header("allow") == "GET, HEAD, OPTIONS")
+
+            let mine = try await gateway.send(
+                .GET, path, key: gateway.tenantKey, headers: [("x-request-id", "order-4711")])
+            #expect(mine.header("x-request-id") == "order-4711")
+            for unusable in ["short", "with space in it", String(repeating: "a", count: 129)] {
+                let given = try await gateway.send(
+                    .GET, path, key: gateway.tenantKey, headers: [("x-request-id", unusable)])
+                #expect(given.header("x-request-id").flatMap { UUID(text: $0) } != nil)
+            }
+
+            let post = "POST \(gateway.tenantPath)/echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+            let rest = "Content-Length: 2\r\nContent-Type: application/json\r\n\r\n"
+            let invited = try await gateway.raw(post + "Authorization: Bearer \(gateway.tenantKey)\r\n" + rest)
+            #expect(invited.hasPrefix("HTTP/1.1 100"), "\(invited)")
+            let refused = try await gateway.raw(post + rest)
+            #expect(refused.hasPrefix("HTTP/1.1 401"), "\(refused)")
+        }
+    }
+
     @Test("a service that breaks off half-way, takes too long or is not there is a clean problem")
     func failures() async throws {
         try await withService { gateway, _ in

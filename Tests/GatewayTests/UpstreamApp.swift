@@ -65,6 +65,7 @@ final class UpstreamApp: Sendable {
             "/v1/tenants/{tenantId}/slow": operations(["get"], ["x-timeout-ms": 300]),
             "/v1/tenants/{tenantId}/large": operations(["get"]),
             "/v1/tenants/{tenantId}/broken": operations(["get"]),
+            "/v1/tenants/{tenantId}/tagged": operations(["get"]),
             "/v1/open": operations(["get"], ["security": []]),
             "/v1/admin/echo": operations(["get"]),
             "/internal": operations(["get"]),
@@ -135,6 +136,15 @@ final class UpstreamApp: Sendable {
                     for _ in 0..<160 { try await writer.write(part) }
                     try await writer.finish(nil)
                 })
+        }
+        for method in [HTTPRequest.Method.get, .head] {
+            router.on("v1/tenants/:tenantId/tagged", method: method) { request, _ in
+                let headers: HTTPFields = [.eTag: "\"1\"", .contentType: "text/plain"]
+                if request.headers[.ifNoneMatch] == "\"1\"" { return Response(status: .notModified, headers: headers) }
+                let body = ResponseBody(byteBuffer: ByteBuffer(string: "tagged"))
+                let response = Response(status: .ok, headers: headers, body: body)
+                return method == .head ? response.createHeadResponse() : response
+            }
         }
         router.get("v1/tenants/:tenantId/broken") { _, _ in
             // Promises more than it gives.

@@ -292,6 +292,25 @@ struct ConnectionTests {
         }
     }
 
+    @Test("asks for a body that waits to be asked for, when somebody wants it")
+    func expectation() async throws {
+        try await with { client in
+            let head = "Host: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+            let last = Self.start + "Connection: close\r\n\r\n"
+            let asked = await client.run([
+                .send("POST /echo HTTP/1.1\r\n" + head), .await("100 Continue"), .send("hello"), .await("/echo 5"),
+                .send(last),
+            ])
+            #expect(asked.parts.map(\.status) == [100, 200, 200], "\(asked.text)")
+            let unasked = await client.run("POST /echo HTTP/1.1\r\n" + head + "hello" + last)
+            #expect(unasked.parts.map(\.status).filter { $0 != 100 } == [200, 200], "\(unasked.text)")
+            let refused = await client.run("POST /early HTTP/1.1\r\n" + head)
+            #expect(refused.parts.map(\.status) == [401], "\(refused.text)")
+            #expect(refused.parts.first?.headers["connection"] == "close")
+            #expect(refused.ending == .closed)
+        }
+    }
+
     @Test("answers a body that ends too soon")
     func shortBody() async throws {
         try await with { client in

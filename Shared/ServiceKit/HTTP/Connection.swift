@@ -57,6 +57,8 @@ final class Connection {
     private var heads = 0
     /// Requests that have not been answered to the end.
     private var owed = 0
+    /// The client waits to be told to send the body (`Expect: 100-continue`).
+    private var awaitsContinue = false
     /// No request is taken after the last one that came.
     private var lastHasCome = false
     /// The answer that is being written ends the connection.
@@ -181,7 +183,9 @@ final class Connection {
             } else if let length = fields[.contentLength].flatMap({ Int($0) }), length > 0 {
                 incoming = .body(left: length)
             }
+            awaitsContinue = isInBody && !isOldVersion && fields.expectsContinue
         case .body(let bytes):
+            awaitsContinue = false
             if owed == 0 { drained += bytes.readableBytes }
             if drained > limits.drainedBytes {
                 finish()
@@ -246,10 +250,16 @@ final class Connection {
     /// False for what is written after the end.
     func answers(with part: inout HTTPResponsePart) -> Bool {
         guard !isLingering else { return false }
-        guard case .head(var head) = part, head.status.kind != .informational else { return true }
+        guard case .head(var head) = part else { return true }
+        guard head.status.kind != .informational else {
+            // Told once, and not any more when the body is on its way already.
+            defer { awaitsContinue = false }
+            return head.status != .continue || awaitsContinue
+        }
         if head.headerFields.isLast {
             answerIsLast = true
-        } else if owed <= 1, lastHasCome || isQuiescing || isSpoilt || bodyIsUnwanted {
+        } else if owed <= 1, lastHasCome || isQuiescing || isSpoilt || bodyIsUnwanted || awaitsContinue {
+            // Who was not told to send the body may send it or the next request: nobody could tell which it is.
             answerIsLast = true
             head.headerFields[.connection] = "close"
             part = .head(head)

@@ -24,7 +24,11 @@ private struct GuardedHTTP1: ServerChildChannel {
             maxHeaderListSize: limits.headerBytes + limits.targetBytes + Self.parserFieldBytes,
             maxHeaderFieldCount: limits.headerFields + 1)
         http1 = HTTP1Channel(
-            responder: responder,
+            responder: { request, writer, channel in
+                guard request.headers.expectsContinue else { return try await responder(request, writer, channel) }
+                let body = RequestBody(asyncSequence: InvitedBody(body: request.body, channel: channel))
+                try await responder(Request(head: request.head, body: body), writer, channel)
+            },
             configuration: HTTP1Channel.Configuration(
                 additionalChannelHandlers: [ExchangeHandler()], idleTimeout: limits.idleTime,
                 httpDecoderConfiguration: parser))
