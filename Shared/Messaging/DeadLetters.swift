@@ -182,15 +182,21 @@ public struct DeadLetters: Sendable {
         return try await amqp.withPuller(queue) { puller in
             var removed = 0
             var visited = 0
+            var lastKept: UInt64?
             while visited < Self.visitMax, let delivery = try await puller.next() {
                 visited += 1
                 let letter = DeadLetter(delivery, service: service, topology: topology)
-                if let at = letter.deadLetteredAt, at > begin { continue }
-                if try await body(letter, delivery) == .remove {
+                let isYounger = letter.deadLetteredAt.map { $0 > begin } ?? false
+                let verdict = isYounger ? .keep : try await body(letter, delivery)
+                if verdict == .remove {
                     puller.ack(delivery.tag)
                     removed += 1
+                } else {
+                    lastKept = delivery.tag
                 }
             }
+            // Left to the end of the channel, it would be back some time after we have answered.
+            if let lastKept { puller.nack(lastKept, multiple: true, requeue: true) }
             return removed
         }
     }

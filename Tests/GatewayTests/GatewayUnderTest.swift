@@ -71,10 +71,11 @@ struct GatewayUnderTest: Sendable {
                     let answer = try? await probe.send(.GET, "/health/ready", key: nil)
                     return answer?.status == 200
                 }
-                // What is published before the gateway's queues are declared for the first time reaches nobody.
+                // What is published before the gateway's queues are bound for the first time reaches nobody. They are bound
+                // after all of them are there, and consumed from after that.
                 try await broker.withClient { client in
-                    try await eventually("the gateway's queues are there") {
-                        try await client.queueStatus("gateway.events.3") != nil
+                    try await eventually("the gateway consumes") {
+                        try await client.queueStatus("gateway.events.3")?.consumerCount ?? 0 > 0
                     }
                 }
                 let bootstrap = try await Bootstrap(database: database.database).run(

@@ -182,7 +182,10 @@ struct ConsumerTests {
                 let letters = try await deadLetters.list()
                 #expect(
                     letters.allSatisfy { $0.reason == "permanent_failure" && $0.attempts == 1 && $0.detail == "never" })
-                #expect(try await deadLetters.drop(.event(try #require(letters[2].eventId))) == 1)
+                let third = try #require(letters[2].eventId)
+                // Who looks leaves all in its place, for whoever looks next.
+                for _ in 0..<100 { #expect(try await deadLetters.show(third).count == 1) }
+                #expect(try await deadLetters.drop(.event(third)) == 1)
                 #expect(try await deadLetters.list().map(\.eventId) == [0, 1, 3, 4].map { letters[$0].eventId })
                 #expect(try await deadLetters.drop(.all) == 4)
                 #expect(try await deadLetters.list().isEmpty)
