@@ -48,7 +48,7 @@ public struct Condition: Sendable {
     public var isEmpty: Bool { leaves.isEmpty }
 
     public func holds(for facts: Facts) -> Bool {
-        root.holds { leaves[$0].holds(for: facts) }
+        root.holds(LeafAnswers(leaves, facts))
     }
 }
 
@@ -57,15 +57,15 @@ indirect enum ConditionNode: Sendable {
     case leaf(Int)
     case group(all: [ConditionNode], any: [ConditionNode], none: [ConditionNode])
 
-    func holds(_ leaf: (Int) -> Bool) -> Bool {
+    func holds(_ answers: LeafAnswers) -> Bool {
         switch self {
         case .leaf(let position):
-            return leaf(position)
+            return answers[position]
         case .group(let all, let any, let none):
-            for node in all where !node.holds(leaf) { return false }
-            for node in none where node.holds(leaf) { return false }
+            for node in all where !node.holds(answers) { return false }
+            for node in none where node.holds(answers) { return false }
             if any.isEmpty { return true }
-            for node in any where node.holds(leaf) { return true }
+            for node in any where node.holds(answers) { return true }
             return false
         }
     }

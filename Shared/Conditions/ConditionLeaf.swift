@@ -16,7 +16,7 @@ import Contracts
     import Darwin
 #endif
 
-/// A class, because a thousand are asked in a row: handing one on copies a reference and not its fields.
+/// A class: handing one on copies a reference and not its fields.
 final class ConditionLeaf: Sendable {
     let field: String
     let op: ConditionOperator

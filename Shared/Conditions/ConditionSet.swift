@@ -25,23 +25,34 @@ public struct ConditionSet: Sendable {
 
     /// The first condition that holds.
     public func first(for facts: Facts) -> Int? {
-        var known = unknown
-        return roots.firstIndex { holds($0, facts, &known) }
+        let answers = LeafAnswers(leaves, facts)
+        return roots.firstIndex { $0.holds(answers) }
     }
 
     /// All conditions that hold, in their order.
     public func all(for facts: Facts) -> [Int] {
-        var known = unknown
-        return roots.indices.filter { holds(roots[$0], facts, &known) }
+        let answers = LeafAnswers(leaves, facts)
+        return roots.indices.filter { roots[$0].holds(answers) }
+    }
+}
+
+/// What leaves answer about one state of facts, each asked once at most. A class, because it is handed down to a thousand
+/// conditions in a row: what is known is not copied for any of them.
+final class LeafAnswers {
+    private let leaves: [ConditionLeaf]
+    private let facts: Facts
+    private var known: [Bool?]
+
+    init(_ leaves: [ConditionLeaf], _ facts: Facts) {
+        self.leaves = leaves
+        self.facts = facts
+        known = Array(repeating: nil, count: leaves.count)
     }
 
-    /// By leaf: 0 not asked yet, 1 no, 2 yes.
-    private var unknown: [UInt8] { Array(repeating: 0, count: leaves.count) }
-
-    private func holds(_ root: ConditionNode, _ facts: Facts, _ known: inout [UInt8]) -> Bool {
-        root.holds { position in
-            if known[position] == 0 { known[position] = leaves[position].holds(for: facts) ? 2 : 1 }
-            return known[position] == 2
-        }
+    subscript(position: Int) -> Bool {
+        if let answer = known[position] { return answer }
+        let answer = leaves[position].holds(for: facts)
+        known[position] = answer
+        return answer
     }
 }
