@@ -123,8 +123,8 @@ public struct GatewayService: Microservice {
                     contracts: EventCatalog.all(
                         adding: api.resourceContracts.filter { contract in
                             !EventCatalog.all.contains { $0.schemaRef == contract.schemaRef }
-                        }), exchange: exchange),
-                digest: []))
+                        }), exchange: exchange
+                ).serialized(), digest: []))
         let edge = Edge(
             limits: Self.limits(platform.settings), directory: directory,
             upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) }),

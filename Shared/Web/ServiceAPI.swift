@@ -22,7 +22,8 @@ import Hummingbird
 public struct ServiceAPI: Sendable {
     public let service: String
     public let database: Database
-    public let openAPI: JSON
+    /// The OpenAPI document, as it is served. Not as a value, which takes ten times the memory for as long as the process lives.
+    public let openAPI: [UInt8]
     /// The contracts of the events that resources declare by themselves.
     public let resourceContracts: [EventContract]
     let authentication: Authentication
@@ -74,12 +75,14 @@ public struct ServiceAPI: Sendable {
         let documented = routes.flatMap { route in route.mounts.map { MountedRoute(route, on: $0, among: targets) } }
         openAPI = OpenAPI.document(
             service: service, title: title ?? "Deskwire \(service)", version: version, routes: documented,
-            components: mountedResources.flatMap(\.components))
+            components: mountedResources.flatMap(\.components)
+        ).serialized()
         routes = Self.documents(
             openAPI: openAPI,
             asyncAPI: AsyncAPI.document(
                 contracts: contracts + resourceContracts, exchange: exchange, title: "Deskwire \(service) events",
-                version: version))
+                version: version
+            ).serialized())
         router = Router(
             documented + routes.map { MountedRoute($0, on: .root) },
             reserved: mountedResources.flatMap { $0.reserved }.flatMap { reserved in
@@ -88,10 +91,10 @@ public struct ServiceAPI: Sendable {
         unmatched = RouteMetrics(method: "any", path: "unmatched")
     }
 
-    private static func documents(openAPI: JSON, asyncAPI: JSON) -> [Route] {
+    private static func documents(openAPI: [UInt8], asyncAPI: [UInt8]) -> [Route] {
         [("openapi.json", openAPI, "The OpenAPI document."), ("asyncapi.json", asyncAPI, "The AsyncAPI document.")]
             .map { path, document, summary in
-                let answer = Answer.json(document).with(.cacheControl, "no-cache")
+                let answer = Answer.json(bytes: document).with(.cacheControl, "no-cache")
                 return Route(.get, path, on: [.root], access: .open, summary: summary) { _ in answer }
             }
     }

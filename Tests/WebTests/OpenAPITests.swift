@@ -8,10 +8,19 @@ import Web
 
 @Suite("The OpenAPI document")
 struct OpenAPITests {
-    let document = ServiceAPI(
-        service: "sample", database: Database(DatabaseConfiguration(url: "postgresql://nowhere", schema: "sample")),
-        authentication: Authentication { _, _ in nil }, resources: Sample.resources, routes: Sample.routes
-    ).openAPI
+    let document: JSON
+
+    init() throws {
+        document = try Self.document(resources: Sample.resources, routes: Sample.routes)
+    }
+
+    private static func document(resources: [any Resource] = [], routes: [Route]) throws -> JSON {
+        let database = Database(DatabaseConfiguration(url: "postgresql://nowhere", schema: "sample"))
+        let api = ServiceAPI(
+            service: "sample", database: database, authentication: Authentication { _, _ in nil },
+            resources: resources, routes: routes)
+        return try JSON.parse(api.openAPI)
+    }
 
     @Test("has each resource for tenants and administrators, and each route")
     func paths() throws {
@@ -32,15 +41,12 @@ struct OpenAPITests {
     }
 
     @Test("has every media type of an answer")
-    func mediaTypes() {
+    func mediaTypes() throws {
         let answers = ["text/csv", "application/x-ndjson"].map {
             AnswerSpec(.ok, "The file.", schema: ["type": "string"], mediaType: $0)
         }
         let route = Route(.get, "export", access: .open, summary: "Export", answers: answers) { _ in .noContent }
-        let document = ServiceAPI(
-            service: "sample", database: Database(DatabaseConfiguration(url: "postgresql://nowhere", schema: "sample")),
-            authentication: Authentication { _, _ in nil }, routes: [route]
-        ).openAPI
+        let document = try Self.document(routes: [route])
         let content = document["paths"]?["/v1/admin/export"]?["get"]?["responses"]?["200"]?["content"]?.objectValue
         #expect(content?.keys.sorted() == ["application/x-ndjson", "text/csv"])
     }

@@ -4,6 +4,7 @@ import Crypto
 import Logging
 import NIOCore
 import NIOHTTP1
+import ServiceKit
 import ServiceLifecycle
 import Synchronization
 
@@ -24,10 +25,10 @@ final class RouteDirectory: Service {
     static let documentBytesMax = 16 << 20
     static let timeout: TimeAmount = .seconds(5)
 
-    /// What one service says of itself.
-    struct Documents: Sendable, Equatable {
-        var openAPI: JSON
-        var asyncAPI: JSON?
+    /// What one service says of itself, as it was sent: as a value it takes ten times the memory.
+    struct Documents: Sendable {
+        var openAPI: [UInt8]
+        var asyncAPI: [UInt8]?
         /// Tells versions apart.
         var digest: [UInt8]
     }
@@ -37,9 +38,15 @@ final class RouteDirectory: Service {
         var table = RouteTable()
         var openAPI = Document(.object([:]))
         var asyncAPI = Document(.object([:]))
-        var asyncAPIDocument = JSON.object([:])
         /// Services that have not been read yet.
         var missing: [String] = []
+
+        /// The AsyncAPI document as a value.
+        var asyncAPIDocument: JSON { RouteDirectory.parse(Array(asyncAPI.bytes.readableBytesView)) ?? [:] }
+    }
+
+    private static func parse(_ document: [UInt8]) -> JSON? {
+        try? JSON.parse(document, limits: JSONLimits(maxBytes: documentBytesMax))
     }
 
     /// A document ready to be sent.
@@ -105,7 +112,7 @@ final class RouteDirectory: Service {
                 if let answer { documents[name] = answer }
             }
         }
-        guard documents != before else { return }
+        guard documents.mapValues(\.digest) != before.mapValues(\.digest) else { return }
         state.withLock { [documents] in $0.documents = documents }
         rebuild()
     }
@@ -117,14 +124,12 @@ final class RouteDirectory: Service {
             let asyncAPI = await get(origin + "/asyncapi.json")
             let digest = Array(SHA256.hash(data: openAPI + (asyncAPI ?? [])))
             if let known, known.digest == digest { return known }
-            let limits = JSONLimits(maxBytes: Self.documentBytesMax)
-            guard let document = try? JSON.parse(openAPI, limits: limits) else {
+            guard Self.parse(openAPI) != nil else {
                 Logger.current.warning(
                     "a service's OpenAPI document can't be read", metadata: ["service": "\(upstream.name)"])
                 continue
             }
-            return Documents(
-                openAPI: document, asyncAPI: asyncAPI.flatMap { try? JSON.parse($0, limits: limits) }, digest: digest)
+            return Documents(openAPI: openAPI, asyncAPI: asyncAPI, digest: digest)
         }
         return nil
     }
@@ -144,19 +149,14 @@ final class RouteDirectory: Service {
 
     private func rebuild() {
         let (own, documents) = state.withLock { ($0.own, $0.documents) }
-        var all = own.map { [(ownName, $0)] } ?? []
+        var all = own.map { [(name: ownName, documents: $0)] } ?? []
         for upstream in upstreams { documents[upstream.name].map { all.append((upstream.name, $0)) } }
         var conflicts: [PublicRoute] = []
-        let routes = all.flatMap { RouteReader.routes(of: $0.1.openAPI, service: $0.0) }
-        let asyncAPI = MergedAsyncAPI.document(of: all.compactMap { $0.1.asyncAPI }, title: title)
-        let snapshot = Snapshot(
-            table: RouteTable(routes, conflicts: &conflicts),
-            openAPI: Document(
-                MergedOpenAPI.document(
-                    of: all.map { (name: $0.0, document: $0.1.openAPI) }, title: title, version: "1")),
-            asyncAPI: Document(asyncAPI), asyncAPIDocument: asyncAPI,
-            missing: upstreams.map(\.name).filter { documents[$0] == nil })
+        let missing = upstreams.map(\.name).filter { documents[$0] == nil }
+        let snapshot = snapshot(of: all, missing: missing, conflicts: &conflicts)
         state.withLock { $0.snapshot = snapshot }
+        // What the documents were as values is a multiple of what is kept.
+        Memory.giveBack()
         for route in conflicts {
             Logger.current.error(
                 "a route is documented by two services",
@@ -164,5 +164,19 @@ final class RouteDirectory: Service {
         }
         Logger.current.info(
             "routes read", metadata: ["routes": "\(snapshot.table.routes.count)", "missing": "\(snapshot.missing)"])
+    }
+
+    private func snapshot(
+        of all: [(name: String, documents: Documents)], missing: [String], conflicts: inout [PublicRoute]
+    ) -> Snapshot {
+        let openAPI = all.compactMap { service in
+            Self.parse(service.documents.openAPI).map { (name: service.name, document: $0) }
+        }
+        let routes = openAPI.flatMap { RouteReader.routes(of: $0.document, service: $0.name) }
+        let asyncAPI = all.compactMap { $0.documents.asyncAPI.flatMap(Self.parse) }
+        return Snapshot(
+            table: RouteTable(routes, conflicts: &conflicts),
+            openAPI: Document(MergedOpenAPI.document(of: openAPI, title: title, version: "1")),
+            asyncAPI: Document(MergedAsyncAPI.document(of: asyncAPI, title: title)), missing: missing)
     }
 }

@@ -139,25 +139,11 @@ public enum ServiceRunner {
         signal(SIGPIPE, SIG_IGN)
         NIOSingletons.groupLoopCountSuggestion = settings.integer("HTTP_THREADS")
         NIOSingletons.blockingPoolThreadCountSuggestion = 2
-        MemoryArenas.limit(to: 2)
+        Memory.limitArenas(to: 2)
     }
 
     private static func say(_ text: String, to descriptor: Int32) {
         var text = text
         text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
-    }
-}
-
-/// glibc gives each thread a heap of its own by default, and each keeps what it once needed.
-private enum MemoryArenas {
-    /// `M_ARENA_MAX` of malloc.h, which the Glibc module leaves out.
-    private static let arenaMax: Int32 = -8
-
-    static func limit(to count: Int32) {
-        #if canImport(Glibc)
-            typealias Mallopt = @convention(c) (Int32, Int32) -> Int32
-            guard let symbol = dlsym(nil, "mallopt") else { return }
-            _ = unsafeBitCast(symbol, to: Mallopt.self)(arenaMax, count)
-        #endif
     }
 }
