@@ -198,13 +198,10 @@ final class ServiceConnections: @unchecked Sendable {
         channel.flatMapThrowing { try $0.pipeline.syncOperations.handler(type: ServiceConnection.self) }
             .whenComplete { [self] result in
                 switch result {
-                case .success(let connection):
-                    if exchange.isOver {
-                        isFree(connection)
-                    } else if !connection.serve(exchange) {
-                        exchange.fail(Proxy.Failure.unreachable)
-                    }
-                case .failure:
+                case .success(let connection) where connection.isOpen:
+                    connection.isCounted = true
+                    if exchange.isOver || !connection.serve(exchange) { isFree(connection) }
+                case .success, .failure:
                     exchange.fail(Proxy.Failure.unreachable)
                     isGone(origin)
                 }

@@ -17,6 +17,8 @@ final class ServiceConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     let origin: String
+    /// Among those that the pool has open. Of several that were tried for a name with several addresses, one is.
+    var isCounted = false
     private let pool: ServiceConnections
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
@@ -172,7 +174,7 @@ final class ServiceConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func channelInactive(context: ChannelHandlerContext) {
         end(Proxy.Failure.broken)
-        pool.isGone(origin, self)
+        if isCounted { pool.isGone(origin, self) }
         context.fireChannelInactive()
     }
 
