@@ -5,8 +5,9 @@ import TestKit
 import Testing
 
 extension SystemTests {
-    /// Twenty clients write while processes are killed, frozen and restarted under them. Afterwards the books are compared:
-    /// what clients were promised, what the database holds, what a subscriber received, what the projections say.
+    /// Twenty clients write, agents come and go and promises fall due while processes are killed, frozen and restarted.
+    /// Afterwards the books are compared: what clients were promised, what the database holds, what a subscriber received,
+    /// what the projections say, who holds which ticket, and which alerts were told.
     @Suite(.serialized) struct FaultTests {
         /// 20 s of faults fit the test run; the whole is two minutes: DESKWIRE_FAULT_SECONDS=120.
         static let seconds = Int(ProcessInfo.processInfo.environment["DESKWIRE_FAULT_SECONDS"] ?? "") ?? 30
@@ -14,8 +15,9 @@ extension SystemTests {
 
         @Test(.timeLimit(.minutes(20))) func nothingIsLostDoubledOrOutOfOrder() async throws {
             let environment = try await Stack.shared.environment()
-            let (client, path) = try await Client.tenant()
             let subscriber = try Subscriber(in: environment)
+            let desk = try await HelpDesk(agentCount: 4, policy: Books.policy, in: environment)
+            for agent in desk.agents { try await desk.set("online", agent) }
             let ledger = Ledger()
             let run = String(UUID().uuidString.prefix(8)).lowercased()
             let faults = Faults(environment: environment)
@@ -25,15 +27,18 @@ extension SystemTests {
             let settleBy = deadline + .seconds(90)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<Self.clients {
-                    let worker = FaultClient(number: number, client: client, path: path, ledger: ledger, run: run)
+                    let worker = FaultClient(
+                        number: number, client: desk.client, path: desk.path, ledger: ledger, run: run)
                     group.addTask { try await worker.work(until: deadline, settleBy: settleBy, seed: 7) }
                 }
+                let shifts = FaultShifts(desk: desk, ledger: ledger)
+                group.addTask { try await shifts.work(until: deadline, settleBy: settleBy, seed: 8) }
                 group.addTask { try await faults.inflict(until: deadline) }
                 try await group.waitForAll()
             }
 
-            let books = Books(environment: environment, ledger: ledger, run: run)
-            let verdict = try await books.compare(with: subscriber, client: client, path: path, within: .seconds(120))
+            let books = Books(environment: environment, ledger: ledger, desk: desk, run: run)
+            let verdict = try await books.compare(with: subscriber, within: .seconds(180))
             print(
                 "fault run: \(Self.seconds) s, \(Self.clients) clients, \(ledger.requests) requests, \(ledger.retries) retries, "
                     + "\(ledger.tickets.count) tickets, faults: \(faults.inflicted.joined(separator: ", "))")

@@ -147,6 +147,20 @@ extension SystemTests {
             #expect(result.status == 0, "\(String(result.output.filter { $0.isASCII }.suffix(9000)))")
         }
 
+        /// The document of the events is AsyncAPI 3.0, and its examples are what it says.
+        @Test func theAsyncAPIDocumentIsValid() async throws {
+            let python = try #require(Subscriber.python, "DESKWIRE_TEST_PYTHON is not set: run deploy/test")
+            let environment = try await Stack.shared.environment()
+            let (client, _) = try await Client.tenant()
+            let document = try await client.send(.GET, "/asyncapi.json")
+            #expect(document.json["channels"]?.objectValue?.isEmpty == false)
+            let file = environment.home.appendingPathComponent("asyncapi.json")
+            try Data(document.bytes).write(to: file)
+            let validator = Stack.root.appendingPathComponent("Tests/clients/asyncapi_validator.py").path
+            let result = try await deskwireRun(python, [validator, file.path])
+            #expect(result.status == 0, "\(result.output.suffix(3000))")
+        }
+
         /// The document itself is OpenAPI 3.1.
         @Test func theOpenAPIDocumentIsValid() async throws {
             let python = try #require(Subscriber.python, "DESKWIRE_TEST_PYTHON is not set: run deploy/test")

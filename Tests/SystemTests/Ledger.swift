@@ -40,18 +40,36 @@ final class Ledger: Sendable {
 
 /// What was wrong after a fault run; all empty is the promise kept.
 struct Verdict: Sendable, CustomStringConvertible {
-    var lost: [String] = []
-    var doubled: [String] = []
-    var outOfOrder: [String] = []
-    var stuck: [String] = []
+    enum Fault: String, CaseIterable {
+        case lost, doubled
+        case outOfOrder = "out of order"
+        case heldTwice = "held twice"
+        case unassigned
+        case alertMissed = "alerts missed"
+        case alertEarly = "alerts early"
+        case stuck
+    }
 
-    var isClean: Bool { lost.isEmpty && doubled.isEmpty && outOfOrder.isEmpty && stuck.isEmpty }
+    private(set) var faults: [(kind: Fault, detail: String)] = []
+    /// Alerts of what was done in time, told because the event that says so was still on its way.
+    var overtaken = 0
+    var alerts = 0
+    var assignments = 0
+    var events = 0
+
+    var isClean: Bool { faults.isEmpty }
+
+    mutating func add(_ kind: Fault, _ details: String...) { add(kind, details) }
+    mutating func add(_ kind: Fault, _ details: [String]) { faults += details.map { (kind, $0) } }
 
     var description: String {
-        var text = "lost / doubled / out of order / stuck: "
-        text += "\(lost.count) \(doubled.count) \(outOfOrder.count) \(stuck.count)"
-        for (name, faults) in [("lost", lost), ("doubled", doubled), ("out of order", outOfOrder), ("stuck", stuck)] {
-            for fault in faults.prefix(5) { text += "\n  \(name): \(fault)" }
+        var text = Fault.allCases.map { kind in "\(faults.count { $0.kind == kind }) \(kind.rawValue)" }
+            .joined(separator: ", ")
+        text += "; of \(events) events, \(assignments) assignments, \(alerts) alerts (\(overtaken) overtaken)"
+        for kind in Fault.allCases {
+            for fault in faults.filter({ $0.kind == kind }).prefix(5) {
+                text += "\n  \(kind.rawValue): \(fault.detail)"
+            }
         }
         return text
     }
@@ -77,12 +95,16 @@ struct FaultClient: Sendable {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4:
                 if let id = try await create(mark, settleBy) { own.append(id) }
-            case 4..<7:
+            case 4..<6:
                 if let id = own.randomElement(using: &random) { try await reply(id, mark, settleBy) }
-            case 7..<9:
+            case 6..<8:
                 if let id = own.randomElement(using: &random) { try await rename(id, mark, settleBy) }
-            default:
+            case 8:
                 if let id = own.randomElement(using: &random) { try await setPriority(id, mark, settleBy, &random) }
+            default:
+                if let index = own.indices.randomElement(using: &random) {
+                    try await resolve(own.remove(at: index), mark, settleBy)
+                }
             }
         }
     }
@@ -108,6 +130,10 @@ struct FaultClient: Sendable {
         _ = try await post("\(path)/tickets/\(id)/priority", ["priority": .string(priority)], key: mark, settleBy)
     }
 
+    private func resolve(_ id: String, _ mark: String, _ settleBy: ContinuousClock.Instant) async throws {
+        _ = try await post("\(path)/tickets/\(id)/status", ["status": "resolved"], key: mark, settleBy)
+    }
+
     /// PATCH has no Idempotency-Key: it sets, so repeating it is harmless.
     private func rename(_ id: String, _ mark: String, _ settleBy: ContinuousClock.Instant) async throws {
         ledger.update(id) { $0.subjects.insert(mark) }
@@ -125,13 +151,49 @@ struct FaultClient: Sendable {
         }?.json
     }
 
-    /// Sends until there is an answer that settles the matter: a success, or a refusal that repeating will not change.
     private func settled(
+        _ settleBy: ContinuousClock.Instant, _ send: () async throws -> Client.Answer
+    ) async throws -> Client.Answer? {
+        try await ledger.settled(settleBy, send)
+    }
+}
+
+/// The agents of a fault run come and go; the first stays.
+struct FaultShifts: Sendable {
+    let desk: HelpDesk
+    let ledger: Ledger
+
+    /// Changes shifts until `deadline`; in the end everybody is there.
+    func work(until deadline: ContinuousClock.Instant, settleBy: ContinuousClock.Instant, seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        var present = Set(desk.agents.indices)
+        while ContinuousClock.now < deadline {
+            let agent = Int.random(in: 1..<desk.agents.count, using: &random)
+            let leaves = present.remove(agent) != nil
+            if !leaves { present.insert(agent) }
+            try await set(leaves ? "offline" : "online", agent, settleBy)
+            try await Task.sleep(for: .milliseconds(700))
+        }
+        for agent in desk.agents.indices { try await set("online", agent, settleBy) }
+    }
+
+    private func set(_ availability: String, _ agent: Int, _ settleBy: ContinuousClock.Instant) async throws {
+        _ = try await ledger.settled(settleBy) {
+            try await desk.client.send(
+                .POST, "\(desk.path)/agents/\(desk.agents[agent].id)/availability",
+                json: ["availability": .string(availability)])
+        }
+    }
+}
+
+extension Ledger {
+    /// Sends until there is an answer that settles the matter: a success, or a refusal that repeating will not change.
+    func settled(
         _ settleBy: ContinuousClock.Instant, _ send: () async throws -> Client.Answer
     ) async throws -> Client.Answer? {
         var tries = 0
         while ContinuousClock.now < settleBy {
-            ledger.sent(retry: tries > 0)
+            sent(retry: tries > 0)
             tries += 1
             if let answer = try? await send() {
                 if answer.isSuccess { return answer }

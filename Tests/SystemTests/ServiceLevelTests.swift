@@ -13,14 +13,18 @@ extension SystemTests {
             let ticket: String
             let agents: [String]
 
-            func events() throws -> [(name: String, payload: JSON)] {
+            func deliveries() throws -> [Subscriber.Delivery] {
                 var seen: Set<String> = []
                 return try subscriber.deliveries().filter { delivery in
                     let isOurs =
                         delivery.payload["ticketId"]?.stringValue == ticket
                         || agents.contains(delivery.payload["agentId"]?.stringValue ?? "")
                     return isOurs && seen.insert(delivery.eventId).inserted
-                }.map { (String($0.name.split(separator: ".", maxSplits: 1)[1]), $0.payload) }
+                }
+            }
+
+            func events() throws -> [(name: String, payload: JSON)] {
+                try deliveries().map { (String($0.name.split(separator: ".", maxSplits: 1)[1]), $0.payload) }
             }
 
             /// Waits for an event and answers its place.
@@ -125,10 +129,10 @@ extension SystemTests {
 
             // Each aggregate's events came in their own order, none was missing, and each alert came once.
             var last: [String: Int64] = [:]
-            for (name, payload) in try feed.events() {
-                let stream = Self.stream(name, payload)
-                #expect(payload["sequence"]?.intValue == last[stream, default: 0] + 1 || last[stream] == nil, "\(name)")
-                last[stream] = payload["sequence"]?.intValue ?? 0
+            for delivery in try feed.deliveries() {
+                let sequence = delivery.payload["sequence"]?.intValue
+                #expect(sequence == last[delivery.stream].map { $0 + 1 } ?? sequence, "\(delivery.line.text)")
+                last[delivery.stream] = sequence
             }
             let alerts = try feed.events().filter {
                 ["warning", "breached", "escalated"].contains($0.name.split(separator: ".")[1])
@@ -136,16 +140,15 @@ extension SystemTests {
             #expect(alerts.count == 3)
         }
 
-        /// Whose sequence an event's number is of: the services number their own.
-        private static func stream(_ name: String, _ payload: JSON) -> String {
-            let object = String(name.split(separator: ".")[0])
-            switch object {
-            case "ticket", "ticket_message": return "tickets " + (payload["ticketId"]?.stringValue ?? "")
-            case "ticket_sla_stage": return "sla " + (payload["ticketId"]?.stringValue ?? "")
-            case "agent": return "agent " + (payload["agentId"]?.stringValue ?? "")
-            default:
-                let id = payload["routingDecisionId"] ?? payload["decisionId"] ?? payload["queueEntryId"]
-                return object + " " + (id?.stringValue ?? "")
+        /// Deadlines are right as far as the time zones are: the status says which ones the service has.
+        @Test func theStatusSaysWhichTimeZonesAreCountedWith() async throws {
+            let (client, _) = try await Client.tenant()
+            let zones = try String(contentsOfFile: "/usr/share/zoneinfo/tzdata.zi", encoding: .utf8)
+            // Its first line is "# version 2026a".
+            let version = try #require(zones.split(separator: "\n").first?.split(separator: " ").last)
+            try await eventually("the status has been read from the service", within: .seconds(60)) {
+                let services = try await client.send(.GET, "/status").json["services"]?.arrayValue ?? []
+                return services.first { $0["name"] == "sla" }?["tzdata"] == .string(String(version))
             }
         }
     }

@@ -12,6 +12,10 @@ final class Subscriber {
         let line: JSON
         var payload: JSON { line["payload"] ?? .null }
         var eventId: String { payload["eventId"]?.stringValue ?? "" }
+        /// Whose sequence its number is of: services number an aggregate's events each for itself.
+        var stream: String {
+            "\(line["appId"]?.stringValue ?? "") \(line["headers"]?["aggregate-id"]?.stringValue ?? "")"
+        }
         var name: String { line["routingKey"]?.stringValue ?? "" }
     }
 
