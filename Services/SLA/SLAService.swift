@@ -56,6 +56,7 @@ public struct SLAService: Microservice {
             + [
                 TicketSLARoute(terms: terms).route, HolidayImport.route, ComplianceReport.route,
                 SimulationRoutes(runner: simulations).route, ConditionFieldsRoute.route,
+                ClockRebuild(database: database, terms: terms).route,
             ] + rebuild.routes
     }
 

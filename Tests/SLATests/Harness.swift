@@ -61,6 +61,11 @@ final class Harness: Sendable {
             displayName: "ada@example.com")
     }
 
+    /// An administrator of the platform.
+    static let `operator` = Caller(
+        tenantId: nil, actor: .user(agentId), roles: ["platform_admin"], permissions: ["*"], platformAdmin: true,
+        displayName: "root@example.com")
+
     @discardableResult
     func send(_ method: HTTPRequest.Method, _ path: String, _ body: JSON? = nil, as caller: Caller? = nil) async throws
         -> Reply

@@ -108,6 +108,62 @@ struct ServiceTests {
         }
     }
 
+    @Test func `a clock that a late fact takes back is gone`() async throws {
+        try await Harness.with { harness in
+            try await harness.policy(["next_response": 600, "resolution": 7_200])
+            let start = Timestamp.now + .seconds(1)
+            var story = Story(start)
+            story.happen(.deleted, start + .seconds(10))
+            story.happen(.customerWrote, start + .seconds(20))
+            let ticket = UUID.v7()
+            // The message is heard of first: it began a clock that the deletion leaves no room for.
+            try await harness.tell(ticket, [story.facts[0], story.facts[2]], asOf: start + .seconds(30))
+            #expect(try await harness.ok(.get, "sla_clocks")["data"]?.arrayValue?.count == 2)
+            try await harness.tell(ticket, [story.facts[1]], asOf: start + .seconds(30))
+            let left = try await harness.ok(.get, "sla_clocks")["data"]?.arrayValue ?? []
+            #expect(left.map { $0.text("metric") } == ["resolution"] && left.map { $0.text("state") } == ["cancelled"])
+        }
+    }
+
+    @Test func `damaged clocks are rebuilt as they were, and nothing is told again`() async throws {
+        try await Harness.with { harness in
+            try await harness.policy(["first_response": 600, "resolution": 7_200])
+            let start = Timestamp.now + .seconds(1)
+            let tickets = (0..<3).map { _ in UUID.v7() }
+            for ticket in tickets { try await harness.tell(ticket, Story(start).facts) }
+            func rows() async throws -> [String] {
+                try await harness.database.transaction(as: .admin) { tx in
+                    try await tx.query(
+                        "SELECT (to_jsonb(c) - 'version' - 'created_at' - 'updated_at')::text FROM sla_clocks AS c ORDER BY id"
+                    ).map { try $0.get(0, as: String.self) }
+                }
+            }
+            let (sound, told) = (try await rows(), try await harness.events().count)
+            func rebuild(_ body: JSONObject = [:], as caller: Caller = Harness.operator) async throws -> Reply {
+                var body = body
+                body["tenantId"] = .uuid(harness.tenant)
+                return try await harness.send(.post, "/v1/admin/sla/clocks/rebuild", .object(body), as: caller)
+            }
+            try await harness.database.transaction(as: .admin) { tx in
+                try await tx.execute("UPDATE sla_clocks SET used_seconds = 7 WHERE ticket_id = \(tickets[0])")
+                try await tx.execute(
+                    "DELETE FROM sla_clocks WHERE ticket_id = \(tickets[1]) AND metric = 'first_response'")
+                try await tx.execute("UPDATE sla_clocks SET state = 'met' WHERE ticket_id = \(tickets[2])")
+            }
+            #expect(try await rows() != sound)
+            let one = try await rebuild(["ticketId": .uuid(tickets[0])])
+            #expect(one.json == ["tickets": 1, "corrected": 2, "next": .null], "\(one.text)")
+            let all = try await rebuild()
+            #expect(all.json == ["tickets": 3, "corrected": 3, "next": .null], "\(all.text)")
+            #expect(try await rows() == sound)
+            #expect(try await rebuild().json["corrected"] == 0)
+            #expect(try await rebuild(["after": .uuid(tickets.max { $0.text < $1.text }!)]).json["tickets"] == 0)
+            #expect(try await harness.events().count == told)
+            #expect(try await rebuild(["ticketId": .uuid(.v7())]).status == 404)
+            #expect(try await rebuild(as: harness.agent).status == 403)
+        }
+    }
+
     @Test func `an edited calendar previews exactly the deadlines that then move`() async throws {
         try await Harness.with { harness in
             let always: JSONObject = [

@@ -92,7 +92,9 @@ enum ClockKeeper {
             """)
     }
 
-    static func lock(_ keys: [TicketKey], in tx: Transaction) async throws {
+    /// Locks tickets in the order that everybody locks in; answers how many there are.
+    @discardableResult
+    static func lock(_ keys: [TicketKey], in tx: Transaction) async throws -> Int {
         try await tx.execute(
             """
             SELECT FROM sla_tickets AS t
@@ -122,13 +124,14 @@ enum ClockKeeper {
     /// - Parameters:
     ///   - instant: How far time has gone for these tickets.
     ///   - now: What time it is, where that is later.
+    ///   - anew: Rows are written even if they seem to be right, and of clocks that are not there nothing is told.
     static func refold(
         _ keys: [TicketKey], terms: [UUID: Terms], asOf instant: Timestamp, seenAt now: Timestamp? = nil,
-        in tx: Transaction
+        anew: Bool = false, in tx: Transaction
     ) async throws {
         let now = now ?? instant
         let facts = try await facts(of: keys, in: tx)
-        let kept = try await kept(of: keys, in: tx)
+        var kept = try await kept(of: keys, in: tx)
         let versions = try await versions(of: keys, in: tx)
         var clockRows = ClockRows()
         var ticketRows = TicketRows()
@@ -140,9 +143,9 @@ enum ClockKeeper {
             for clock in state.clocks {
                 let id = clock.id(in: key.ticketId)
                 let digest = clock.digest(with: state.attributes)
-                let known = kept[id]
-                guard known?.digest != digest else { continue }
-                var announced = known?.announced ?? []
+                let known = kept.removeValue(forKey: id)
+                guard anew || known?.digest != digest else { continue }
+                var announced = known?.announced ?? (anew ? Set(clock.history.map(\.key)) : [])
                 for entry in clock.history where announced.insert(entry.key).inserted {
                     news.append(News(key: key, version: version, clock: clock, entry: entry))
                 }
@@ -158,6 +161,8 @@ enum ClockKeeper {
                 new.entry, of: new.clock, new.key, terms: terms[new.key.tenantId] ?? .none, version: new.version,
                 seenAt: now, in: tx)
         }
+        // What is left never was, as a late fact shows.
+        if !kept.isEmpty { tx.enqueue(removal(of: Array(kept.keys), keys)) }
         if !clockRows.isEmpty { tx.enqueue(clockRows.upsert) }
         tx.enqueue(ticketRows.update)
         tx.afterCommit { [nextDue] in DueAlarm.shared.set(nextDue) }
@@ -176,6 +181,14 @@ enum ClockKeeper {
             kept[id] = Kept(digest: digest, announced: Set(announced))
         }
         return kept
+    }
+
+    private static func removal(of ids: [UUID], _ keys: [TicketKey]) -> SQL {
+        """
+        DELETE FROM sla_clocks AS c
+        USING unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+        WHERE c.tenant_id = k.tenant_id AND c.ticket_id = k.ticket_id AND c.id = ANY(\(ids))
+        """
     }
 
     private static func versions(of keys: [TicketKey], in tx: Transaction) async throws -> [TicketKey: Int64] {
