@@ -1,9 +1,10 @@
 // sla: what was promised to customers, and whether it is kept.
 //
 // Owns      the schema `sla`: calendars and policies with their versions, what tickets went through, clocks; and copies of
-//           tickets and users.
+//           tickets, users and the organization.
 // Emits     ticket_sla_stage.*, business_calendar.*, sla_policy.*
-// Listens   to ticket and message events, for the clocks; to ticket and user events, for its copies.
+// Listens   to ticket and message events, for the clocks; to ticket, user and organization events, for its
+//           copies.
 
 import BusinessTime
 import Contracts
@@ -18,7 +19,10 @@ import Web
 public struct SLAService: Microservice {
     public static let name = "sla"
     public static let summary = "Deadlines of tickets: clocks, pauses, warnings and breaches."
-    public static let migrations: [Migration] = [Projection.migration(version: 100, projections), .sla, .slaReports]
+    public static let migrations: [Migration] = [
+        Projection.migration(version: 100, projections), .sla, .slaReports,
+        Projection.migration(version: 103, [TicketParties.organizations]),
+    ]
 
     public static let resources: [any Resource] =
         [BusinessCalendars(), Policies(), Clocks(), Simulations()] + projections.map { ProjectionResource($0) }
@@ -48,7 +52,9 @@ public struct SLAService: Microservice {
     init(database: Database, historyDays: Int = 400) {
         self.database = database
         self.historyDays = historyDays
-        rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
+        rebuild = ProjectionRebuild(
+            service: Self.name, database: database,
+            projections: Self.projections + [TicketParties.organizations])
     }
 
     public var routes: [Route] {
@@ -61,7 +67,9 @@ public struct SLAService: Microservice {
     }
 
     public var handlers: [MessageHandler] {
-        [MessageHandler(KeepClocks(terms: terms))] + Self.projections.map { MessageHandler($0) }
+        // Copies before clocks: those ask who a ticket is for.
+        (Self.projections + [TicketParties.organizations]).map { MessageHandler($0) }
+            + [MessageHandler(KeepClocks(terms: terms))]
     }
 
     public var jobs: [any Service] {

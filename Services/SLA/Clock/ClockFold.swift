@@ -244,10 +244,9 @@ private struct ClockFold {
             policy = nil
             return
         }
-        var facts = Facts(Vocabulary.slaPolicies) { [terms, now] id, instant in
+        let facts = Facts(slaTicket: attributes, changes: changes) { [terms, now] id, instant in
             id.flatMap { terms.calendar($0, at: now) }.flatMap { try? $0.hours.isOpen(at: instant) }
         }
-        facts.set("ticket", to: attributes, changes: changes)
         let chosen = policies.first { $0.condition.holds(for: facts) }
         if keepsVersion, let chosen, chosen.policyId == policy?.policyId { return }
         policy = chosen

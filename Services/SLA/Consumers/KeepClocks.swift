@@ -36,7 +36,8 @@ struct KeepClocks: BatchEventHandler {
         guard !facts.isEmpty else { return }
         let keys = Set(facts.map(\.key)).sorted()
         let held = try await terms.hold(Set(keys.map(\.tenantId)), in: tx)
-        ClockKeeper.keep(facts, in: tx)
+        let parties = try await TicketParties.of(keys, in: tx)
+        ClockKeeper.keep(facts.map { ($0.key, $0.fact.with(parties[$0.key])) }, in: tx)
         try await ClockKeeper.touch(facts, in: tx)
         try await ClockKeeper.refold(keys, terms: held, asOf: instant, in: tx)
     }

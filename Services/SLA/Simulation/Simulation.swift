@@ -53,9 +53,7 @@ struct Simulation: Sendable {
     mutating func add(_ facts: [TicketFact], actual: Terms, draft: Terms, filter: Condition, asOf instant: Timestamp) {
         let present = TicketClocks(of: facts, terms: actual, asOf: instant)
         guard present.createdAt != nil else { return }
-        var known = Facts(Vocabulary.slaPolicies)
-        known.set("ticket", to: present.attributes)
-        guard filter.holds(for: known) else { return }
+        guard filter.holds(for: Facts(slaTicket: present.attributes)) else { return }
         tickets += 1
         for clock in present.clocks { was[clock.metric, default: Counts()].count(clock) }
         for clock in TicketClocks(of: facts, terms: draft, asOf: instant).clocks {
