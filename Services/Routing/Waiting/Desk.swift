@@ -65,15 +65,24 @@ struct Desk {
         "SELECT \(Entry.columns) FROM routing_queue_entries AS e WHERE e.tenant_id = \(tenantId) AND \(condition)"
     }
 
-    func holdings(of tickets: [UUID]) async throws -> [Holding] {
-        try await tx.query(selectingHoldings(of: tickets)).map(Holding.init)
+    // One row for each ticket, looked up in the index on it: these tables may have been empty when the server last looked at
+    // them, and then it thinks that going through all of them is as good.
+
+    /// Rows for `Entry`.
+    private func selectingEntries(of tickets: [UUID]) -> SQL {
+        """
+        SELECT \(Entry.columns) FROM unnest(\(tickets)) AS k (ticket_id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM routing_queue_entries WHERE tenant_id = \(tenantId) AND ticket_id = k.ticket_id LIMIT 1) AS e
+        """
     }
 
     /// Rows for `Holding`.
     func selectingHoldings(of tickets: [UUID]) -> SQL {
         """
-        SELECT ticket_id, agent_id, units, state FROM routing_holdings
-        WHERE tenant_id = \(tenantId) AND ticket_id = ANY(\(tickets))
+        SELECT h.ticket_id, h.agent_id, h.units, h.state FROM unnest(\(tickets)) AS k (ticket_id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM routing_holdings WHERE tenant_id = \(tenantId) AND ticket_id = k.ticket_id LIMIT 1) AS h
         """
     }
 
@@ -107,7 +116,7 @@ struct Desk {
         guard !judged.tickets.isEmpty else { return }
         let ids = judged.tickets.map(\.id)
         let answers = try await tx.batch([
-            selectingEntries(where: "e.ticket_id = ANY(\(ids))"), selectingHoldings(of: ids),
+            selectingEntries(of: ids), selectingHoldings(of: ids),
             """
             SELECT user_id, agent_id FROM agent_loads
             WHERE tenant_id = \(tenantId) AND user_id = ANY(\(judged.tickets.compactMap(\.assigneeUserId)))
