@@ -1,11 +1,12 @@
 // knowledge: articles that answer questions before they become tickets.
 //
 // Owns      the schema `knowledge`: categories, sections, articles with revisions and feedback, what is read and looked for;
-//           and copies of tickets and users.
+//           and copies of tickets, users and organizations.
 // Emits     kb_category.*, kb_section.*, kb_article.created/updated/deleted/restored/published/archived/linked,
 //           kb_article_revision.created, kb_article_feedback.created
-// Listens   to ticket and user events, for its copies.
+// Listens   to ticket, user and organization events, for its copies.
 
+import Crypto
 import Database
 import Messaging
 import Projections
@@ -16,26 +17,51 @@ import Web
 public struct KnowledgeService: Microservice {
     public static let name = "knowledge"
     public static let summary = "Articles that answer questions before they become tickets."
-    public static let migrations: [Migration] = [Projection.migration(version: 100, projections), .knowledge]
+    public static let migrations: [Migration] = [
+        Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .knowledge,
+        Projection.migration(version: 102, [organizations]), .helpCenter,
+    ]
     public static let resources: [any Resource] =
         [Categories(), Sections(), Articles(), Revisions(), Feedback(), Links()]
         + projections.map { ProjectionResource($0) }
 
-    private static let projections: [Projection] = [.tickets(of: name), .users(of: name)]
+    private static let projections: [Projection] = [.tickets(of: name), .users(of: name), organizations]
+    private static let organizations = Projection(
+        service: name, entity: "organization", table: "organizations", fields: [.text("name"), .text("slug")])
     private let database: Database
     private let rebuild: ProjectionRebuild
     private let counts: ReaderCounts
 
-    public init(_ platform: Platform) { self.init(database: platform.database) }
+    private let help: HelpCenter
 
-    init(database: Database) {
+    /// Where readers find the gateway.
+    private static let helpSetting = "HELP_CENTER_URL"
+
+    public static let settings: [Setting] = [
+        .url(
+            helpSetting, schemes: ["http", "https"], default: "http://127.0.0.1:8080",
+            "Where the gateway is reached by readers of the help center; for links that must be whole.")
+    ]
+
+    public init(_ platform: Platform) {
+        self.init(
+            database: platform.database, helpURL: platform.settings.text(Self.helpSetting),
+            secret: platform.settings.text("INTERNAL_CONTEXT_KEY"))
+    }
+
+    init(database: Database, helpURL: String = "http://help.example", secret: String = "") {
         self.database = database
         rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
         counts = ReaderCounts(database: database)
+        var baseURL = helpURL
+        while baseURL.last == "/" { baseURL.removeLast() }
+        help = HelpCenter(
+            database: database, counts: counts, baseURL: baseURL,
+            visitorKey: SymmetricKey(data: SHA256.hash(data: Array("help center visitors\n\(secret)".utf8))))
     }
 
     public var routes: [Route] {
-        ArticleRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + rebuild.routes
+        ArticleRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + help.routes + rebuild.routes
     }
     public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } }
     public var jobs: [any Service] {

@@ -102,3 +102,9 @@ extension UInt8 {
     var isDigit: Bool { (0x30...0x39).contains(self) }
     var isLetterOrDigit: Bool { isDigit || (0x41...0x5A).contains(self) || (0x61...0x7A).contains(self) }
 }
+
+/// Addresses that somebody gave, fit for a page's links.
+public enum SafeAddress {
+    /// The address as it may stand in a link; nil where following it could run something.
+    public static func link(_ address: String) -> String? { HTMLPolicy.Rule.link.accepted(address) }
+}

@@ -44,7 +44,7 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             let app = Application(responder: api.responder, logger: logger)
-            try await app.test(.ahc()) { client in
+            try await app.test(.live) { client in
                 try await body(ServiceUnderTest(service: service, test: test, client: client, keys: keys))
             }
         }
@@ -72,11 +72,21 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
     ) async throws -> ServiceReply {
         var headers = others
         if body != nil { headers[.contentType] = "application/json" }
+        return try await send(method, path, bytes: body?.serialized(), as: caller, headers: headers)
+    }
+
+    /// Sends a request with any body, whose type is among the headers.
+    @discardableResult
+    public func send(
+        _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, as caller: Caller? = nil,
+        headers others: HTTPFields
+    ) async throws -> ServiceReply {
+        var headers = others
         headers[.deskwireContext] = InternalContext.sign(
             caller ?? administrator, requestId: "r-1", audience: S.name, expires: .now + .seconds(60), keys: keys)
         let response = try await client.execute(
             uri: path.hasPrefix("/") ? path : "/v1/tenants/\(tenant.text)/\(path)", method: method, headers: headers,
-            body: body.map { ByteBuffer(bytes: $0.serialized()) })
+            body: bytes.map { ByteBuffer(bytes: $0) })
         return ServiceReply(
             status: response.status.code, headers: response.headers, text: String(buffer: response.body))
     }
