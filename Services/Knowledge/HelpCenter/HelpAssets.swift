@@ -16,8 +16,14 @@ enum HelpAssets {
         .brand { font-weight: 600; margin: 0 0 .75rem; }
         form[role=search] { display: grid; grid-template-columns: 1fr auto; gap: .5rem; }
         form[role=search] label { grid-column: 1 / -1; }
-        input[type=search] { font: inherit; color: inherit; background: var(--ground); padding: .6rem .8rem; border: 1px solid var(--line); border-radius: .4rem; min-width: 0; }
-        button { font: inherit; color: var(--ground); background: var(--link); padding: .6rem 1.1rem; border: 0; border-radius: .4rem; cursor: pointer; min-height: 2.75rem; }
+        input, button { font: inherit; border-radius: .4rem; }
+        input[type=search] {
+          color: inherit; background: var(--ground); padding: .6rem .8rem; border: 1px solid var(--line); min-width: 0;
+        }
+        button {
+          color: var(--ground); background: var(--link); padding: .6rem 1.1rem; border: 0; cursor: pointer;
+          min-height: 2.75rem;
+        }
         h1 { font-size: 1.7rem; line-height: 1.25; }
         h2 { font-size: 1.25rem; }
         ul, ol { padding-left: 1.4rem; }
