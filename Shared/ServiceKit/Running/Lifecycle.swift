@@ -69,8 +69,9 @@ struct ReadyLine: Service {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let seconds = Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 - ProcessMetrics.startTimeSeconds
-        // A start needs more than what follows: documents, statements, migrations.
+        // A start needs more than what follows.
         Memory.giveBack()
+        Memory.forgetStart()
         Logger.current.info("service ready", metadata: ["after.ms": .stringConvertible(Int(seconds * 1_000))])
         return false
     }
