@@ -58,6 +58,29 @@ struct SweeperTests {
         }
     }
 
+    @Test func `a ticket that can't be folded keeps no other waiting`() async throws {
+        try await Harness.with { harness in
+            try await harness.policy(["resolution": 60], ["warnings": []])
+            let start = Timestamp.now + .seconds(1)
+            let tickets = (0..<3).map { _ in UUID.v7() }
+            for ticket in tickets { try await harness.tell(ticket, Story(start).facts, asOf: start) }
+            // A row that the database refuses.
+            _ = try await harness.test.superuser(
+                """
+                ALTER TABLE sla.sla_clocks ADD CONSTRAINT refused
+                CHECK (ticket_id <> '\(tickets[1].text)' OR state <> 'breached')
+                """)
+            let late = start + .seconds(600)
+            await #expect(throws: (any Error).self) { try await harness.sweep(at: late) }
+            try await harness.service.sweeper.sweepOneByOne(at: late)
+            let breached = try await harness.events().filter { $0.name == "ticket_sla_stage.breached" }
+            #expect(Set(breached.compactMap { $0.payload.text("ticketId") }) == [tickets[0].text, tickets[2].text])
+            // It is out of the way, and tried again later.
+            try await harness.sweep(at: late)
+            await #expect(throws: (any Error).self) { try await harness.sweep(at: late + .seconds(301)) }
+        }
+    }
+
     @Test func `what is committed wakes a sweeper that sleeps, and nothing is told before its time`() async throws {
         try await Harness.with { harness in
             try await harness.policy(["resolution": 1], ["warnings": [["percent": 50]]])

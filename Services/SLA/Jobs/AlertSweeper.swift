@@ -28,6 +28,8 @@ struct AlertSweeper: Service {
     /// How soon it is noticed what a process that died has left.
     private static let patience = Duration.milliseconds(500)
     private static let failurePause = Duration.seconds(1)
+    /// When it is tried again to fold a ticket that could not be.
+    private static let putOff = Duration.seconds(300)
     /// Instants are kept in milliseconds: what falls due within one is over when it is.
     private static let tick = Duration.milliseconds(1)
 
@@ -58,6 +60,7 @@ struct AlertSweeper: Service {
             } catch {
                 Self.logger.warning("alerts wait", metadata: ["error": "\(error)"])
                 await pause(Self.failurePause)
+                if (error as? DatabaseError)?.isTransient != true { try? await sweepOneByOne(at: .now) }
             }
         }
     }
@@ -95,6 +98,43 @@ struct AlertSweeper: Service {
                 due.map { TicketKey(tenantId: $0.0, ticketId: $0.1) }, terms: held,
                 asOf: isFull ? min(last + Self.tick, instant) : instant, seenAt: instant, in: tx)
             return outcome
+        }
+    }
+
+    /// Folds what is due ticket by ticket: one that can't be folded keeps no other waiting, and is put off.
+    func sweepOneByOne(at instant: Timestamp) async throws {
+        let keys = try await database.transaction(as: .admin, readOnly: true) { tx in
+            try await tx.query(
+                """
+                SELECT tenant_id, ticket_id FROM sla_tickets WHERE next_due_at < \(instant)
+                ORDER BY next_due_at LIMIT \(batch)
+                """
+            ).map { try $0.decode((UUID, UUID).self) }.map { TicketKey(tenantId: $0.0, ticketId: $0.1) }
+        }
+        for key in keys {
+            do {
+                try await database.transaction(as: .admin) { tx in
+                    let held = try await terms.hold([key.tenantId], in: tx)
+                    try await ClockKeeper.lock([key], in: tx)
+                    try await ClockKeeper.refold([key], terms: held, asOf: instant, in: tx)
+                }
+            } catch {
+                if (error as? DatabaseError)?.isTransient == true { throw error }
+                Self.logger.error(
+                    "a ticket's alerts are put off",
+                    metadata: ["ticket.id": "\(key.ticketId.text)", "error": "\(error)"])
+                try await putOff(key, until: instant + Self.putOff)
+            }
+        }
+    }
+
+    private func putOff(_ key: TicketKey, until instant: Timestamp) async throws {
+        _ = try await database.transaction(as: .admin) { tx in
+            try await tx.execute(
+                """
+                UPDATE sla_tickets SET next_due_at = \(instant)
+                WHERE tenant_id = \(key.tenantId) AND ticket_id = \(key.ticketId)
+                """)
         }
     }
 
