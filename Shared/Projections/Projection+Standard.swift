@@ -21,7 +21,7 @@ extension Projection {
         Projection(
             service: service, entity: "user", table: "users",
             fields: [
-                .text("email").filterable, .text("name").sortable, .texts("roles"), .text("status").filterable,
+                .text("email").filterable, .text("displayName").sortable, .texts("roles"), .text("status").filterable,
                 .text("locale"), .text("timezone"),
             ],
             facts: [UserDeactivated.name: { _ in ["status": "deactivated"] }])

@@ -150,6 +150,19 @@ struct UpstreamTests {
         #expect(try upstream.begin(at: now).get().index == second.index)
     }
 
+    @Test("a call whose answer nobody takes has ended, too, and one that was taken ends once")
+    func abandoned() throws {
+        let upstream = Upstream(name: "tickets", origins: ["http://a"])
+        do {
+            let call = UnfinishedCall(try upstream.begin(at: now).get(), of: upstream)
+            #expect(upstream.reports.first?.outstanding == 1)
+            withExtendedLifetime(call) {}
+        }
+        #expect(upstream.reports.first?.outstanding == 0)
+        UnfinishedCall(try upstream.begin(at: now).get(), of: upstream).finish(.success)
+        #expect(upstream.reports.first?.outstanding == 0)
+    }
+
     @Test("a retry goes elsewhere while there is an elsewhere")
     func avoiding() throws {
         let upstream = Upstream(name: "tickets", origins: ["http://a", "http://b"])

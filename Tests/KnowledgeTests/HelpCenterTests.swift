@@ -118,7 +118,8 @@ struct HelpCenterTests {
             }
             let page = try await get("/en/search?q=printer", knowledge)
             #expect(page.text.contains("12 articles") && page.text.contains("page=2"))
-            #expect(page.text.contains("<mark>printer</mark>") && page.text.contains("&amp; more") && !page.text.contains("<b>"))
+            #expect(page.text.contains("<mark>printer</mark>") && page.text.contains("&amp; more"))
+            #expect(!page.text.contains("<b>"))
             #expect(page.text.contains("value=\"printer\""))
             let next = try await get("/en/search?q=printer&page=2", knowledge)
             #expect(next.text.components(separatedBy: "<li><a href=\"/v1/help/acme/en/articles/").count == 3)

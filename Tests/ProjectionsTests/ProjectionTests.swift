@@ -173,13 +173,15 @@ struct ProjectionTests {
                 aggregate: Aggregate(type: "user", id: user), payload: .object(payload), source: nil, traceparent: nil,
                 isReplay: false, body: [])
         }
-        let snapshot: JSONObject = ["email": "a@b.c", "name": "Ann", "roles": ["agent"], "status": "active"]
+        let snapshot: JSONObject = ["email": "a@b.c", "displayName": "Ann", "roles": ["agent"], "status": "active"]
         let rows = try users.rows(of: [
             message("user.created", 1, ["snapshot": .object(snapshot)]), message("user.deactivated", 2, [:]),
         ])
         let row = try #require(rows.values.first)
         let status = try #require(users.fields.firstIndex { $0.name == "status" })
         #expect(row.values[status] == "deactivated")
+        let name = try #require(users.fields.firstIndex { $0.name == "displayName" })
+        #expect(row.values[name] == "Ann")
         #expect(
             users.patterns == ["user.created", "user.updated", "user.deleted", "user.restored", "user.deactivated"])
     }

@@ -209,9 +209,10 @@ struct Proxy: Sendable {
             }
             return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: bytes))
         case .parts(let parts):
+            let call = UnfinishedCall(permit, of: upstream)
             let body = ResponseBody(contentLength: length) { writer in
                 var ended = CircuitBreaker.Outcome.ignored
-                defer { upstream.finish(permit, ended, at: .now) }
+                defer { call.finish(ended) }
                 let iterator = parts.makeAsyncIterator()
                 while true {
                     let part: ByteBuffer?

@@ -141,3 +141,23 @@ final class Upstream: Sendable {
         let message: String
     }
 }
+
+/// A call whose answer is still to be passed on. It ends once; at the latest when nobody has it any more, because a client may
+/// leave before its answer has begun.
+final class UnfinishedCall: Sendable {
+    private let permit: Upstream.Permit
+    private let upstream: Upstream
+    private let hasEnded = Atomic(false)
+
+    init(_ permit: Upstream.Permit, of upstream: Upstream) {
+        self.permit = permit
+        self.upstream = upstream
+    }
+
+    func finish(_ outcome: CircuitBreaker.Outcome) {
+        guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
+        upstream.finish(permit, outcome, at: .now)
+    }
+
+    deinit { finish(.ignored) }
+}

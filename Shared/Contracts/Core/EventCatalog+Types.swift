@@ -1,7 +1,8 @@
 /// The list to which a new event is added, by the service that owns it.
 extension EventCatalog {
     public static let types: [any Event.Type] =
-        tickets + gateway + routing + sla + notifications + knowledge + channels + surveys + crm + field + files + integrations
+        tickets + gateway + routing + sla + notifications + knowledge + channels + surveys + crm + field + files
+        + integrations
 
     private static let tickets: [any Event.Type] = [
         TicketApprovalGranted.self,
