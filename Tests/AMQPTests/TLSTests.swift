@@ -34,6 +34,9 @@ private struct Authority {
             "-CAcreateserial", "-days", "\(days)", "-extfile", path("names"), "-out", path("server.pem"))
         return Authority(folder: folder)
     }
+
+    /// Deletes its files.
+    func remove() { try? FileManager.default.removeItem(at: folder) }
 }
 
 @Suite("TLS")
@@ -49,7 +52,7 @@ struct TLSTests {
                 configuration.address.usesTLS = true
                 configuration.tls = AMQPConfiguration.TLS(
                     authorityFile: authority?.certificate, verifiesPeer: verifies)
-                configuration.connectTimeout = .seconds(5)
+                configuration.connectTimeout = .seconds(60)
                 let client = AMQPClient(configuration)
                 async let life: Void = client.run()
                 var failure: AMQPError?
@@ -85,13 +88,16 @@ struct TLSTests {
     @Test("A broker with a trusted certificate is talked to", arguments: ["127.0.0.1", "localhost"])
     func trusted(host: String) async throws {
         let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1,DNS:localhost")
+        defer { authority.remove() }
         #expect(try await connect(trusting: authority, identity: authority.identity, host: host) == nil)
     }
 
     @Test("A certificate of another authority is refused")
     func untrusted() async throws {
         let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        defer { authority.remove() }
         let other = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        defer { other.remove() }
         let failure = try await connect(trusting: other, identity: authority.identity)
         #expect(failure?.kind == .tls)
         #expect(failure?.message.contains("certificate is refused") == true)
@@ -104,6 +110,7 @@ struct TLSTests {
         arguments: [("127.0.0.1", "DNS:localhost,IP:127.0.0.2"), ("localhost", "DNS:broker.example,IP:127.0.0.1")])
     func wrongName(host: String, names: String) async throws {
         let authority = try await Authority.make(subjectAlternativeName: names)
+        defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: authority.identity, host: host)
         #expect(failure?.kind == .tls)
         #expect(failure?.message.contains("mismatch") == true)
@@ -112,6 +119,7 @@ struct TLSTests {
     @Test("An expired certificate is refused")
     func expired() async throws {
         let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1", days: -1)
+        defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: authority.identity)
         #expect(failure?.kind == .tls)
         #expect(failure?.message.contains("expired") == true)
@@ -120,6 +128,7 @@ struct TLSTests {
     @Test("A broker without TLS is not talked to in clear")
     func plainBroker() async throws {
         let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: nil)
         #expect(failure != nil)
     }

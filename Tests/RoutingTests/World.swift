@@ -95,9 +95,16 @@ final class World: Sendable {
             caller ?? self.caller(), requestId: "r-1", audience: side.name, expires: .now + .seconds(60),
             keys: Self.keys)
         let uri = path.hasPrefix("/") ? path : "/v1/tenants/\(tenant.text)/\(path)"
-        let response = try await side.client.execute(
-            uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(bytes: $0.serialized()) })
-        return Reply(status: response.status.code, json: (try? JSON.parse(String(buffer: response.body))) ?? .null)
+        let bytes = body.map { ByteBuffer(bytes: $0.serialized()) }
+        var reply = Reply(status: 503, json: .null)
+        // On a crowded machine the service may have no connection to spare, and says so: a client comes again.
+        try await eventually("the service takes the request") {
+            let response = try await side.client.execute(uri: uri, method: method, headers: headers, body: bytes)
+            let json = (try? JSON.parse(String(buffer: response.body))) ?? .null
+            reply = Reply(status: response.status.code, json: json)
+            return reply.status != 503
+        }
+        return reply
     }
 
     /// Sends what must succeed.

@@ -47,13 +47,11 @@ struct ServiceProcessTests {
             let away = try await TCPProxy.start(to: database.address.host, port: database.address.port)
             await broken.refuse()
             await away.refuse()
-            var environment = SpawnedService.environment(
-                "sla", database: database,
-                amqpURL: "amqp://guest:guest@127.0.0.1:\(broken.port)/\(broker.virtualHost)")
-            for name in ["DATABASE_URL", "DATABASE_MIGRATION_URL"] {
+            var environment = SpawnedService.environment("sla", database: database, amqpURL: broker.url)
+            for (name, proxy) in [("AMQP_URL", broken), ("DATABASE_URL", away), ("DATABASE_MIGRATION_URL", away)] {
                 var url = try #require(URLComponents(string: environment[name] ?? ""))
                 url.host = "127.0.0.1"
-                url.port = away.port
+                url.port = proxy.port
                 environment[name] = url.string
             }
             try await withService("sla", environment) { service in
