@@ -79,6 +79,9 @@ struct HelpCenter: Sendable {
             answers: [
                 AnswerSpec(.ok, "The page.", schema: ["type": "string"], mediaType: type),
                 AnswerSpec(.notFound, "A page that says so.", schema: ["type": "string"], mediaType: "text/html"),
+                AnswerSpec(
+                    .notFound, "There is no such help center.", schema: ["$ref": "#/components/schemas/Problem"],
+                    mediaType: Problem.mediaType),
                 AnswerSpec(.notModified, "What the reader has is what there is."),
                 AnswerSpec(.movedPermanently, "It has another address now."),
                 AnswerSpec(.found, "It is to be found elsewhere."),
@@ -88,10 +91,17 @@ struct HelpCenter: Sendable {
                 throw Problem.notFound("There is no such help center.")
             }
             var locale = site.locales.first ?? "en"
-            if path.contains("{locale}") { locale = try Locales.checked(try call.parameter("locale")) }
+            if path.contains("{locale}") { locale = try Self.locale(call) }
             let request = PageRequest(call: call, site: site, locale: locale, words: HelpWords.of(locale))
             return try await make(request).validated(against: call.headers[.ifNoneMatch])
         }
+    }
+
+    private static func locale(_ call: Call) throws(Problem) -> String {
+        guard let locale = Locales.normalized(try call.parameter("locale")) else {
+            throw .notFound("There is no such language.")
+        }
+        return locale
     }
 
     private func asset(_ name: String, _ type: String, _ text: String) -> Route {
@@ -266,7 +276,7 @@ struct HelpCenter: Sendable {
             guard let site = try await HelpSite.find(try call.parameter("organization"), in: database) else {
                 throw Problem.notFound("There is no such help center.")
             }
-            let locale = try Locales.checked(try call.parameter("locale"))
+            let locale = try Self.locale(call)
             let slug = try call.parameter("slug")
             let request = PageRequest(call: call, site: site, locale: locale, words: [:])
             var bytes: [UInt8] = []

@@ -43,7 +43,7 @@ struct SearchRoutes: Sendable {
             var search = ArticleSearch(
                 query: SearchQuery(text, isBeginning: arguments.bool("typing") ?? false),
                 audience: ArticleAudience(call.caller))
-            search.locale = try arguments.string("locale").map { try Locales.checked($0) }
+            search.locale = try arguments.string("locale").map { try Locales.checked(parameter: $0) }
             search.includesDrafts = arguments.bool("drafts") ?? false
             search.categoryIds = arguments.uuids("categoryId")
             search.sectionIds = arguments.uuids("sectionId")
