@@ -52,7 +52,8 @@ final class Subscriber {
     }
 
     deinit {
-        process.terminate()
+        // Not TERM: a child of a thread that blocks signals, as Swift's do, never hears it.
+        kill(process.processIdentifier, SIGKILL)
         try? FileManager.default.removeItem(at: output)
     }
 }
