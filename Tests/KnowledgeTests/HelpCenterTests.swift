@@ -72,6 +72,20 @@ struct HelpCenterTests {
         }
     }
 
+    @Test(
+        "takes any address for what it is: nothing",
+        arguments: [
+            "/v1/help/%00/en", "/v1/help/acme/%00", "/v1/help/acme/en/articles/%00", "/v1/help/acme/en/sections/%FF",
+            "/v1/help/acme/en/categories/" + String(repeating: "a", count: 3_000), "/v1/help/acme/en/articles/%27%3B--",
+            "/v1/help/acme/e/articles/x", "/v1/help/acme/en/articles/..%2f..", "/v1/help/%F0%9F%8E%89",
+        ])
+    func oddAddresses(path: String) async throws {
+        try await with { knowledge, _ in
+            let reply = try await knowledge.send(.get, path)
+            #expect([400, 404, 414].contains(reply.status), "\(reply.status) \(reply.text.prefix(200))")
+        }
+    }
+
     @Test("is sent again only when it has changed")
     func caching() async throws {
         try await with { knowledge, section in

@@ -30,7 +30,9 @@ struct HelpCenter: Sendable {
     var routes: [Route] {
         [
             page("", "The help center, in the reader's language") { request in
-                .redirect(to: "\(request.root(request.site.locale(accepted: request.call.headers[.acceptLanguage])))")
+                let locales = try await request.site.locales(in: database)
+                let accepted = request.call.headers[.acceptLanguage]
+                return .redirect(to: request.root(HelpSite.locale(accepted: accepted, of: locales)))
             },
             page("{locale}", "What there is to read") { try await home($0) },
             page("{locale}/categories/{slug}", "A category") { try await category($0) },
@@ -90,8 +92,7 @@ struct HelpCenter: Sendable {
             guard let site = try await HelpSite.find(try call.parameter("organization"), in: database) else {
                 throw Problem.notFound("There is no such help center.")
             }
-            var locale = site.locales.first ?? "en"
-            if path.contains("{locale}") { locale = try Self.locale(call) }
+            let locale = path.contains("{locale}") ? try Self.locale(call) : "en"
             let request = PageRequest(call: call, site: site, locale: locale, words: HelpWords.of(locale))
             return try await make(request).validated(against: call.headers[.ifNoneMatch])
         }

@@ -13,8 +13,6 @@ struct HelpSite: Sendable {
     var tenantId: UUID
     var slug: String
     var name: String
-    /// Languages with articles that everybody may read; the one with most first.
-    var locales: [String]
 
     static func find(_ slug: String, in database: Database) async throws -> HelpSite? {
         let row = try await database.transaction(as: .admin, readOnly: true) { tx in
@@ -22,7 +20,12 @@ struct HelpSite: Sendable {
                 "SELECT id, name FROM organizations WHERE slug = \(slug) AND deleted_at IS NULL ORDER BY id LIMIT 1")
         }
         guard let (tenantId, name) = try row?.decode((UUID, String?).self) else { return nil }
-        let locales = try await database.transaction(as: .tenant(tenantId), readOnly: true) { tx in
+        return HelpSite(tenantId: tenantId, slug: slug, name: name ?? slug)
+    }
+
+    /// Languages with articles that everybody may read; the one with most first.
+    func locales(in database: Database) async throws -> [String] {
+        try await database.transaction(as: .tenant(tenantId), readOnly: true) { tx in
             try await tx.query(
                 """
                 SELECT locale FROM kb_articles AS t
@@ -31,11 +34,10 @@ struct HelpSite: Sendable {
                 """
             ).map { try $0.get(0, as: String.self) }
         }
-        return HelpSite(tenantId: tenantId, slug: slug, name: name ?? slug, locales: locales)
     }
 
     /// The language of those that there are that an `Accept-Language` (RFC 9110, section 12.5.4) asks for, else the first.
-    func locale(accepted header: String?) -> String {
+    static func locale(accepted header: String?, of locales: [String]) -> String {
         let wanted = (header ?? "").prefix(500).lowercased().split(separator: ",").prefix(20).map { range in
             let parts = range.split(separator: ";").map { $0.trimmingPrefix(while: { $0 == " " }) }
             let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
