@@ -68,20 +68,21 @@ private let messagingSQL = """
     ) WITH (fillfactor = 80);
     SELECT secure_tenant_table('aggregate_sequences');
 
-    -- Which relay publishes which part of the outbox. The epoch rises with each change of hands and fences the former owner.
+    -- Which relay publishes which part of the outbox, as long as it is a member. The epoch rises with each change of hands
+    -- and fences the former owner.
     CREATE TABLE relay_leases (
         partition smallint PRIMARY KEY,
         owner uuid,
-        epoch bigint NOT NULL DEFAULT 0,
-        expires_at timestamptz NOT NULL DEFAULT '-infinity'
+        epoch bigint NOT NULL DEFAULT 0
     ) WITH (fillfactor = 50);
     INSERT INTO relay_leases (partition) SELECT generate_series(0, \(OutboxPartition.count - 1));
     SELECT open_table('relay_leases');
 
-    -- The relays that are alive, so that each can tell its fair share.
+    -- The relays that are alive, so that each can tell its fair share; one that stops wants no share.
     CREATE TABLE relay_members (
         member uuid PRIMARY KEY,
-        expires_at timestamptz NOT NULL
+        expires_at timestamptz NOT NULL,
+        is_stopping boolean NOT NULL
     ) WITH (fillfactor = 50);
     SELECT open_table('relay_members');
 

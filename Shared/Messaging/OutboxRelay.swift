@@ -12,9 +12,9 @@ import Synchronization
 
 /// How a relay works.
 public struct OutboxRelayConfiguration: Sendable {
-    /// How long a relay that vanished keeps its partitions. A stopped process must be given up by the others only when it
-    /// can't publish any more, so it stops by itself at four fifths of this.
-    public var leaseTimeToLive = Duration.seconds(6)
+    /// How long a relay that vanished keeps its partitions; the events of other processes that were its to publish wait
+    /// so long. A relay that can't renew its leases stops publishing at four fifths of this.
+    public var leaseTimeToLive = Duration.milliseconds(900)
     /// How soon the outbox is read again after something was found in it.
     public var pollIntervalMin = Duration.milliseconds(20)
     /// How often the outbox is read when nothing happens.
@@ -79,7 +79,7 @@ public final class OutboxRelay: Service {
 
     /// What the loop waits for.
     private enum Happening: Sendable {
-        case leases([Int: HeldLease]?)
+        case leases(LeaseRound?)
         case step(StepResult)
         case wave([RelayMachine.Sending], [PublishOutcome])
         case woke
@@ -207,19 +207,21 @@ public final class OutboxRelay: Service {
             schedule.sleepsUntil = nil
             // Somebody committed, or something is due.
             schedule.wantsRead = true
-        case .leases(let held):
+        case .leases(let round):
             schedule.isLeasing = false
-            guard let held else {
+            guard let round else {
                 schedule.leases = now + Self.retryDelay
                 return
             }
             let before = machine.partitionCount
-            machine.hold(held)
+            machine.hold(round.held)
             if machine.partitionCount > before { schedule.wantsRead = true }
             let isStopping = isStopping.load(ordering: .relaxed)
             schedule.hasReleased = isStopping
             let isHandingOver = isStopping || !machine.leaving.isEmpty
-            schedule.leases = now + (isHandingOver ? .milliseconds(50) : configuration.leaseTimeToLive / 4)
+            let renewal = configuration.leaseTimeToLive / 4
+            let expiry = round.untilNextExpiry.map { max($0, .zero) + .milliseconds(5) } ?? renewal
+            schedule.leases = now + (isHandingOver ? .milliseconds(50) : min(renewal, expiry))
         case .step(let result):
             schedule.isStepping = false
             take(result, &machine, &schedule, now)
@@ -276,7 +278,7 @@ public final class OutboxRelay: Service {
 
     // MARK: Input and output
 
-    private func leaseRound(idle: Set<Int>, leaving: Set<Int>, isStopping: Bool) async -> [Int: HeldLease]? {
+    private func leaseRound(idle: Set<Int>, leaving: Set<Int>, isStopping: Bool) async -> LeaseRound? {
         do {
             return try await leases.round(idle: idle, leaving: leaving, isStopping: isStopping)
         } catch {

@@ -11,7 +11,8 @@ struct LeaseRow: Sendable, Equatable {
     var partition: Int
     var owner: UUID?
     var epoch: Int64
-    var isExpired: Bool
+    /// Nobody's, or of a relay that has given no sign of life for too long.
+    var isFree: Bool
 }
 
 /// What a relay does about its leases in one round: a pure decision over the rows it has locked.
@@ -25,8 +26,11 @@ struct LeasePlan: Sendable, Equatable {
     /// Ours and idle, to be given up now.
     var release: [Int] = []
 
+    /// Whether the database stays as it is.
+    var changesNothing: Bool { take.isEmpty && release.isEmpty }
+
     /// - Parameters:
-    ///   - memberCount: relays alive, this one among them.
+    ///   - memberCount: relays alive that are not stopping, this one among them.
     ///   - idle: partitions of ours of which nothing is under way.
     ///   - isStopping: give up everything.
     init(rows: [LeaseRow], me: UUID, memberCount: Int, idle: Set<Int>, leaving: Set<Int>, isStopping: Bool = false) {
@@ -45,7 +49,7 @@ struct LeasePlan: Sendable, Equatable {
                 leave.append(partition)
             }
         }
-        let free = rows.filter { $0.owner != me && ($0.owner == nil || $0.isExpired) }.map(\.partition).sorted()
+        let free = rows.filter { $0.owner != me && $0.isFree }.map(\.partition).sorted()
         take = Array(free.prefix(max(0, share - mine.count)))
     }
 }
@@ -59,77 +63,97 @@ struct HeldLease: Sendable, Equatable {
     var isLeaving = false
 }
 
+/// What a relay holds after a round, and when the next is due at the latest.
+struct LeaseRound: Sendable {
+    var held: [Int: HeldLease]
+    /// How long until another relay's time runs out, if it gives no sign of life before.
+    var untilNextExpiry: Duration?
+}
+
 /// The leases of one relay in the database.
+///
+/// A lease lasts as long as its owner's row in `relay_members`: a sign of life is one small write however many partitions
+/// a relay has, so it can be given often and a killed relay is missed within a second. Whoever deletes an expired row has
+/// decided that its owner is gone. Should that be wrong, because the owner was only stopped, both publish for a moment;
+/// each does it in order, so what arrives first is in order still, and the epoch lets only one of them clear up.
 struct RelayLeases: Sendable {
     let database: Database
     let me: UUID
     let timeToLive: Duration
 
-    /// One round: says that this relay is alive, decides, and writes the decision. Answers what is held afterwards.
-    func round(
-        idle: Set<Int>, leaving: Set<Int>, isStopping: Bool = false
-    ) async throws -> [Int: HeldLease] {
+    /// One round: says that this relay is alive, decides, and writes the decision.
+    func round(idle: Set<Int>, leaving: Set<Int>, isStopping: Bool = false) async throws -> LeaseRound {
         // Counted from before the question, and with a fifth to spare for clocks that run at different speeds.
         let deadline = ContinuousClock.now + timeToLive * 4 / 5
         let seconds = timeToLive / .seconds(1)
         return try await database.transaction(as: .admin) { tx in
             tx.enqueue(relayTransactionSettings)
-            if isStopping {
-                tx.enqueue("DELETE FROM relay_members WHERE member = \(me)")
-            } else {
-                tx.enqueue(
-                    """
-                    INSERT INTO relay_members (member, expires_at)
-                    VALUES (\(me), clock_timestamp() + make_interval(secs => \(seconds)))
-                    ON CONFLICT (member) DO UPDATE SET expires_at = excluded.expires_at
-                    """)
-            }
-            tx.enqueue("DELETE FROM relay_members WHERE expires_at < clock_timestamp()")
-            let results = try await tx.batch([
-                """
-                SELECT partition, owner, epoch, expires_at < clock_timestamp()
-                FROM relay_leases
-                ORDER BY partition
-                FOR UPDATE
-                """,
-                "SELECT count(*) FROM relay_members",
-            ])
-            let rows = try results[0].map { row in
-                let (partition, owner, epoch, isExpired) = try row.decode((Int, UUID?, Int64, Bool).self)
-                return LeaseRow(partition: partition, owner: owner, epoch: epoch, isExpired: isExpired)
-            }
-            let memberCount = try results[1].first?.get(0, as: Int.self) ?? 1
-            let plan = LeasePlan(
-                rows: rows, me: me, memberCount: memberCount, idle: idle, leaving: leaving, isStopping: isStopping)
+            // A sign of life need not outlast a crash of the database, nor wait for its disk.
+            tx.enqueue("SELECT set_config('synchronous_commit', 'off', true)")
             tx.enqueue(
                 """
-                UPDATE relay_leases
-                SET
-                    owner = \(me),
-                    epoch = epoch + CASE WHEN partition = ANY(\(plan.take)) THEN 1 ELSE 0 END,
-                    expires_at = clock_timestamp() + make_interval(secs => \(seconds))
-                WHERE partition = ANY(\(plan.renew + plan.take + plan.leave))
+                INSERT INTO relay_members (member, expires_at, is_stopping)
+                VALUES (\(me), clock_timestamp() + make_interval(secs => \(seconds)), \(isStopping))
+                ON CONFLICT (member) DO UPDATE SET expires_at = excluded.expires_at, is_stopping = excluded.is_stopping
                 """)
-            if !plan.release.isEmpty {
+            tx.enqueue(
+                """
+                DELETE FROM relay_members
+                WHERE member IN (
+                    SELECT member FROM relay_members WHERE expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
+                """)
+            let results = try await tx.batch([
+                Self.rows,
+                """
+                SELECT
+                    count(*) FILTER (WHERE NOT is_stopping),
+                    extract(epoch FROM min(expires_at) FILTER (WHERE member <> \(me)) - clock_timestamp())::float8
+                FROM relay_members
+                """,
+            ])
+            let (memberCount, expiry) = try results[1].first?.decode((Int, Double?).self) ?? (1, nil)
+            func plan(_ rows: [LeaseRow]) -> LeasePlan {
+                LeasePlan(
+                    rows: rows, me: me, memberCount: memberCount, idle: idle, leaving: leaving, isStopping: isStopping)
+            }
+            var rows = try Self.leases(results[0])
+            var decision = plan(rows)
+            if !decision.changesNothing {
+                // Another may be deciding, too: what is written is decided over rows that nobody else changes.
+                rows = try Self.leases(try await tx.query("\(Self.rows) FOR UPDATE OF l"))
+                decision = plan(rows)
                 tx.enqueue(
                     """
-                    UPDATE relay_leases
-                    SET owner = NULL, expires_at = '-infinity'
-                    WHERE partition = ANY(\(plan.release))
+                    UPDATE relay_leases SET owner = \(me), epoch = epoch + 1
+                    WHERE partition = ANY(\(decision.take))
                     """)
+                tx.enqueue("UPDATE relay_leases SET owner = NULL WHERE partition = ANY(\(decision.release))")
             }
-            let epochs = Dictionary(uniqueKeysWithValues: rows.map { ($0.partition, $0.epoch) })
+            if isStopping, decision.leave.isEmpty { tx.enqueue("DELETE FROM relay_members WHERE member = \(me)") }
             var held: [Int: HeldLease] = [:]
-            for partition in plan.renew {
-                held[partition] = HeldLease(epoch: epochs[partition] ?? 0, deadline: deadline)
+            for row in rows {
+                if decision.take.contains(row.partition) {
+                    held[row.partition] = HeldLease(epoch: row.epoch + 1, deadline: deadline)
+                } else if decision.renew.contains(row.partition) || decision.leave.contains(row.partition) {
+                    held[row.partition] = HeldLease(
+                        epoch: row.epoch, deadline: deadline, isLeaving: decision.leave.contains(row.partition))
+                }
             }
-            for partition in plan.take {
-                held[partition] = HeldLease(epoch: (epochs[partition] ?? 0) + 1, deadline: deadline)
-            }
-            for partition in plan.leave {
-                held[partition] = HeldLease(epoch: epochs[partition] ?? 0, deadline: deadline, isLeaving: true)
-            }
-            return held
+            return LeaseRound(held: held, untilNextExpiry: expiry.map { .seconds($0) })
+        }
+    }
+
+    private static let rows: SQL = """
+        SELECT l.partition, l.owner, l.epoch, m.member IS NULL
+        FROM relay_leases AS l
+        LEFT JOIN relay_members AS m ON m.member = l.owner
+        ORDER BY l.partition
+        """
+
+    private static func leases(_ rows: [Row]) throws -> [LeaseRow] {
+        try rows.map { row in
+            let (partition, owner, epoch, isFree) = try row.decode((Int, UUID?, Int64, Bool).self)
+            return LeaseRow(partition: partition, owner: owner, epoch: epoch, isFree: isFree)
         }
     }
 }

@@ -298,7 +298,7 @@ struct RelayMachineTests {
 struct LeasePlanTests {
     private static func rows(_ owners: [UUID?], expired: Set<UUID> = []) -> [LeaseRow] {
         owners.enumerated().map { index, owner in
-            LeaseRow(partition: index, owner: owner, epoch: 1, isExpired: owner.map { expired.contains($0) } ?? true)
+            LeaseRow(partition: index, owner: owner, epoch: 1, isFree: owner.map { expired.contains($0) } ?? true)
         }
     }
 
