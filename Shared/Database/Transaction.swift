@@ -108,10 +108,9 @@ public final class Transaction {
         try await run(statements).map(\.rows)
     }
 
-    /// Plans the transaction's statements for the values at hand, rather than taking the plans that are kept for any. For those
-    /// that work on many rows at once: a plan that was made when a table was small reads all of it, and is kept until the
-    /// server takes the table's statistics again.
-    public func planForValues() { enqueue("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)") }
+    /// Lets the transaction's statements find their rows by index however small the tables are. For those that look up many
+    /// keys at once: as long as a table is small, reading all of it looks cheaper, and that plan is kept while it grows.
+    public func lookUpByIndex() { enqueue("SELECT set_config('enable_seqscan', 'off', true)") }
 
     /// Sends a statement with the next round trip, at the latest with `COMMIT`. Its error surfaces there.
     public func enqueue(_ sql: SQL) {

@@ -14,7 +14,7 @@ public struct ConsumerConfiguration: Sendable {
     public var batchMax = 100
     /// How long after the beginning of a transaction the next one begins at the earliest, unless a batch is full. What arrives
     /// meanwhile, in any queue, is handled together.
-    public var batchSpacing = Duration.milliseconds(30)
+    public var batchSpacing = Duration.milliseconds(50)
     public var retryPolicy = RetryPolicy.standard
     /// Larger messages are dead letters.
     public var bodySizeBytesMax = RawMessage.bodySizeBytesMax

@@ -140,7 +140,7 @@ final class Harness: Sendable {
 
     /// Gives the tickets' events to the metrics.
     func settle() async throws {
-        let events = try await events().filter { MetricsTable.patterns.contains($0.name) }
+        let events = try await events().filter { MetricsTable.changes.contains($0.name) }
         try await database.transaction(as: .admin) { tx in
             try await MetricsTable.take(
                 events.map { event in

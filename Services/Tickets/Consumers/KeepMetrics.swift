@@ -6,7 +6,7 @@ import Messaging
 /// Takes the tickets' events into their figures, a batch at a time.
 struct KeepMetrics: BatchEventHandler {
     let name = "keep_metrics"
-    let patterns = MetricsTable.patterns
+    let patterns = MetricsTable.changes
 
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         let events = messages.map { message in

@@ -1,4 +1,4 @@
-// A ticket's figures as rows, kept by listening to the ticket's own events.
+// A ticket's figures as rows: made with the ticket, then kept by listening to its events.
 import Contracts
 import Database
 import Messaging
@@ -79,14 +79,23 @@ struct MetricsByHand: Resource {
 /// Reads and writes figures.
 enum MetricsTable {
     /// The events that change a figure.
-    static let patterns = [
-        TicketCreated.name, TicketStatusChanged.name, TicketReopened.name, TicketMessageAdded.name,
-    ]
+    static let changes = [TicketStatusChanged.name, TicketReopened.name, TicketMessageAdded.name]
 
     /// A ticket of a tenant.
     struct Key: Hashable, Sendable {
         var tenantId: UUID
         var ticketId: UUID
+    }
+
+    /// The statement that gives tickets their first figures, in the transaction that makes them.
+    static func beginning(_ tickets: [(id: UUID, createdAt: Timestamp, status: TicketStatus)], _ op: Operation) -> SQL {
+        storing(
+            tickets.map { ticket in
+                (
+                    key: Key(tenantId: op.tenantId, ticketId: ticket.id),
+                    figures: TicketMetrics(createdAt: ticket.createdAt, status: ticket.status, happened: op.now)
+                )
+            })
     }
 
     /// Takes events into the figures. Those of one ticket are in order.
@@ -178,7 +187,7 @@ enum MetricsTable {
             """
             DECLARE history NO SCROLL CURSOR FOR
             SELECT e.aggregate_id, e.name, e.sequence, e.occurred_at, e.payload FROM events AS e
-            WHERE e.tenant_id = \(tenantId) AND e.name = ANY(\(patterns)) ORDER BY e.aggregate_id, e.sequence
+            WHERE e.tenant_id = \(tenantId) AND e.name = ANY(\([TicketCreated.name] + changes)) ORDER BY e.aggregate_id, e.sequence
             """)
         var done: [(key: Key, figures: TicketMetrics)] = []
         var current: (key: Key, figures: TicketMetrics?)?

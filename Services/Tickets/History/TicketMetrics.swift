@@ -61,16 +61,23 @@ extension TicketMetrics {
         return metrics
     }
 
-    private init(created event: TicketEvent) {
-        let snapshot = event.payload["snapshot"]?.objectValue
-        let createdAt = snapshot?["createdAt"]?.stringValue.flatMap(Timestamp.init(rfc3339:)) ?? event.occurredAt
-        let status = snapshot?["status"]?.stringValue.flatMap(TicketStatus.init(rawValue:)) ?? .open
+    /// The figures of a ticket that was just made.
+    /// - Parameter sequence: of the event that says so, which `happened` then.
+    init(createdAt: Timestamp, status: TicketStatus, sequence: Int64 = 1, happened: Timestamp) {
         ticketCreatedAt = createdAt
         self.status = status
         statusSince = createdAt
         resolutionSeconds = status.isDone ? 0 : nil
-        lastSequence = event.sequence
-        lastEventAt = event.occurredAt
+        lastSequence = sequence
+        lastEventAt = happened
+    }
+
+    private init(created event: TicketEvent) {
+        let snapshot = event.payload["snapshot"]?.objectValue
+        self.init(
+            createdAt: snapshot?["createdAt"]?.stringValue.flatMap(Timestamp.init(rfc3339:)) ?? event.occurredAt,
+            status: snapshot?["status"]?.stringValue.flatMap(TicketStatus.init(rawValue:)) ?? .open,
+            sequence: event.sequence, happened: event.occurredAt)
     }
 
     private mutating func count(message event: TicketEvent) {

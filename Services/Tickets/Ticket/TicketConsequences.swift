@@ -10,11 +10,14 @@ import Web
 #endif
 
 enum TicketConsequences {
-    /// After tickets were made: their first status, their first holders, their tags. One statement of each kind, however many
-    /// tickets there are.
+    /// After tickets were made: their figures, their first status, their first holders, their tags. One statement of each
+    /// kind, however many tickets there are.
     static func ofCreation(_ mutations: inout [Mutation], _ op: Operation) async throws {
         let states = try mutations.map { try TicketState($0.record) }
         let made = zip(mutations.map(\.record), states)
+        op.tx.enqueue(
+            MetricsTable.beginning(
+                made.map { (id: $0.id, createdAt: $0.timestamp("createdAt") ?? op.now, status: $1.status) }, op))
         op.tx.enqueue(StatusDurations.beginning(made.map { (ticketId: $0.id, status: $1.status) }, op))
         let held = made.filter { $1.assigneeId != nil || $1.groupId != nil }
         if let (first, _) = held.first {
