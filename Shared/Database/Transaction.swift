@@ -108,9 +108,13 @@ public final class Transaction {
         try await run(statements).map(\.rows)
     }
 
-    /// Lets the transaction's statements find their rows by index however small the tables are. For those that look up many
-    /// keys at once: as long as a table is small, reading all of it looks cheaper, and that plan is kept while it grows.
-    public func lookUpByIndex() { enqueue("SELECT set_config('enable_seqscan', 'off', true)") }
+    /// Plans the transaction's statements for the values at hand, and for finding their rows by index. For those that look up
+    /// many keys at once: a plan that was made when a table was small reads all of it, or takes whatever index, and is kept
+    /// until the server takes the table's statistics again.
+    public func planForManyKeys() {
+        enqueue(
+            "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)")
+    }
 
     /// Sends a statement with the next round trip, at the latest with `COMMIT`. Its error surfaces there.
     public func enqueue(_ sql: SQL) {

@@ -28,6 +28,8 @@ struct MessageDispatcher: Sendable {
 
     /// How often a transaction is repeated at once that lost against another.
     private static let conflictAttemptsMax = 3
+    /// From so many on, planning a batch's statements costs little of what they do.
+    private static let manyEntries = 20
 
     /// Handles a batch, in order. Throws only `InfrastructureFailure`; what was done before it stays done.
     func process(_ batch: [ReceivedMessage]) async throws {
@@ -100,7 +102,7 @@ struct MessageDispatcher: Sendable {
     /// Everything in one transaction.
     private func handleTogether(_ entries: [InboxEntry]) async throws {
         let arrivals = try await database.transaction(as: .admin) { tx in
-            tx.lookUpByIndex()
+            if entries.count >= Self.manyEntries { tx.planForManyKeys() }
             let arrivals = try await Inbox.arrive(entries, in: tx)
             let behind = zip(entries, arrivals).filter { $0.1 == .behindParked }.map(\.0)
             if !behind.isEmpty { tx.enqueue(ParkedMessages.parkBehind(behind)) }

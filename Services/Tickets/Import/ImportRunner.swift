@@ -113,7 +113,7 @@ struct ImportRunner: Service {
     private func write(_ rows: [ImportRow], of job: ImportClaim, isLast: Bool = false, attempt: Int = 1) async throws {
         do {
             try await database.transaction(as: .tenant(job.tenantId), retries: 2) { tx in
-                tx.lookUpByIndex()
+                tx.planForManyKeys()
                 try await ImportBatch(job: job, rows: rows, isLast: isLast).write(in: tx)
             }
         } catch let error as DatabaseError {
