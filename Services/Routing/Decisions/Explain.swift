@@ -40,7 +40,7 @@ extension RoutingRoutes {
                 let desk = try await Desk(tenantId, books: books, now: call.now, in: tx)
                 var view = TicketView(call.values, now: call.now)
                 if let ticketId = call.values.uuid("ticketId") {
-                    guard let known = try await desk.tickets(where: "t.id = \(ticketId)").first else {
+                    guard let known = try await desk.tickets([ticketId]).first else {
                         throw Problem.invalid([Fault(.pointer("/ticketId"), "not_found", "There is no such ticket.")])
                     }
                     view = known

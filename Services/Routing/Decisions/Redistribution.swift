@@ -64,7 +64,7 @@ extension Desk {
             """
         ).map { try $0.get(0, as: UUID.self) }
         guard !ids.isEmpty else { return [] }
-        let views = try await tickets(where: "t.id = ANY(\(ids)) AND t.assignee_id = \(userId)")
+        let views = try await tickets(ids, where: "t.assignee_id = \(userId)")
         let entries = views.filter(\.isActive).map { view in
             let place = place(view)
             var entry = entry(for: view, fromUserId: userId, placement: placement?(place) ?? place)

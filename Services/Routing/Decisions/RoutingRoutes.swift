@@ -71,7 +71,7 @@ struct RoutingRoutes: Sendable {
                 let desk = try await Desk.open(tenantId, books: books, now: op.now, in: op.tx)
                 let agentId = call.values.uuid("agentId")
                 if let agentId { try await check(agentId, desk, at: "/agentId") }
-                guard let ticket = try await desk.tickets(where: "t.id = \(ticketId)").first, ticket.isActive else {
+                guard let ticket = try await desk.tickets([ticketId]).first, ticket.isActive else {
                     throw RoutingRoutes.noSuchTicket
                 }
                 let present = try await desk.entries(where: "e.ticket_id = \(ticketId)")

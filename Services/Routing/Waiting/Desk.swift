@@ -43,15 +43,16 @@ struct Desk {
         u.email, u.locale, u.timezone, l.agent_id
         """
 
-    /// The tickets that meet a condition over `t`; those of which only later changes are known are left out.
-    func tickets(where condition: SQL) async throws -> [TicketView] {
+    /// The tickets of these that meet a condition over `t`; those of which only later changes are known are left out.
+    func tickets(_ ids: [UUID], where condition: SQL = "TRUE") async throws -> [TicketView] {
         try await tx.query(
             """
             SELECT \(Desk.ticketColumns)
-            FROM tickets AS t
+            FROM unnest(\(ids)) AS k (ticket_id)
+            CROSS JOIN LATERAL (SELECT * FROM tickets WHERE tenant_id = \(tenantId) AND id = k.ticket_id LIMIT 1) AS t
             LEFT JOIN users AS u ON u.tenant_id = t.tenant_id AND u.id = t.requester_id
             LEFT JOIN agent_loads AS l ON l.tenant_id = t.tenant_id AND l.user_id = t.assignee_id
-            WHERE t.tenant_id = \(tenantId) AND t.created_at IS NOT NULL AND \(condition)
+            WHERE t.created_at IS NOT NULL AND \(condition)
             """
         ).map(TicketView.init)
     }
@@ -65,7 +66,7 @@ struct Desk {
         "SELECT \(Entry.columns) FROM routing_queue_entries AS e WHERE e.tenant_id = \(tenantId) AND \(condition)"
     }
 
-    // One row for each ticket, looked up in the index on it: these tables may have been empty when the server last looked at
+    // As above one row for each ticket, looked up in the index on it: these tables may have been empty when the server last looked at
     // them, and then it thinks that going through all of them is as good.
 
     /// Rows for `Entry`.

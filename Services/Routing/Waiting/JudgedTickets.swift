@@ -19,7 +19,7 @@ struct JudgedTickets {
     ///
     /// - Parameter changes: by ticket, what the event at hand says has changed.
     init(_ ids: [UUID], changes: [UUID: JSONObject], at desk: Desk) async throws {
-        tickets = ids.isEmpty ? [] : try await desk.tickets(where: "t.id = ANY(\(ids))")
+        tickets = ids.isEmpty ? [] : try await desk.tickets(ids)
         self.changes = changes
         revision = desk.book.revision
         var placements: [UUID: Placement] = [:]

@@ -113,19 +113,12 @@ struct ImportBatch: Sendable {
     private func unfiled(_ rows: [ImportRow], _ op: Operation) async throws -> [ImportRow] {
         let identified = rows.compactMap { $0.values.string("externalId") }
         let numbered = rows.filter { $0.values.string("externalId") == nil }.map(\.row)
-        // Each is looked up by itself, and in the index that has this order. Before the server has taken its first statistics
-        // of the table, next to no row seems to have no `deleted_at`, and any index of those that have none as good as
-        // the right one.
         let known = try await op.tx.batch([
             """
-            SELECT w.external_id
-            FROM unnest(\(identified)) AS w (external_id)
+            SELECT w.external_id FROM unnest(\(identified)) AS w (external_id)
             CROSS JOIN LATERAL (
-                SELECT FROM tickets AS t
-                WHERE t.tenant_id = \(job.tenantId) AND t.deleted_at IS NULL
-                    AND t.external_id BETWEEN w.external_id AND w.external_id
-                ORDER BY t.external_id
-                LIMIT 1) AS t
+                SELECT FROM tickets
+                WHERE tenant_id = \(job.tenantId) AND external_id = w.external_id AND deleted_at IS NULL LIMIT 1) AS t
             """,
             """
             SELECT row_number FROM ticket_import_rows

@@ -114,6 +114,7 @@ struct ImportRunner: Service {
         do {
             try await database.transaction(as: .tenant(job.tenantId), retries: 2) { tx in
                 tx.planForManyKeys()
+                tx.enqueue("SELECT refresh_ticket_statistics()")
                 try await ImportBatch(job: job, rows: rows, isLast: isLast).write(in: tx)
             }
         } catch let error as DatabaseError {
