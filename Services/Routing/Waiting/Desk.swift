@@ -43,13 +43,26 @@ struct Desk {
         u.email, u.locale, u.timezone, l.agent_id
         """
 
-    /// The tickets of these that meet a condition over `t`; those of which only later changes are known are left out.
+    /// The tickets that meet a condition over `t`; those of which only later changes are known are left out.
+    func tickets(where condition: SQL) async throws -> [TicketView] {
+        try await tickets(from: "tickets AS t", where: "t.tenant_id = \(tenantId) AND \(condition)")
+    }
+
+    /// Those of these tickets that meet a condition over `t`.
     func tickets(_ ids: [UUID], where condition: SQL = "TRUE") async throws -> [TicketView] {
+        try await tickets(
+            from: """
+                unnest(\(ids)) AS k (ticket_id)
+                CROSS JOIN LATERAL (
+                    SELECT * FROM tickets WHERE tenant_id = \(tenantId) AND id = k.ticket_id LIMIT 1) AS t
+                """, where: condition)
+    }
+
+    private func tickets(from tickets: SQL, where condition: SQL) async throws -> [TicketView] {
         try await tx.query(
             """
             SELECT \(Desk.ticketColumns)
-            FROM unnest(\(ids)) AS k (ticket_id)
-            CROSS JOIN LATERAL (SELECT * FROM tickets WHERE tenant_id = \(tenantId) AND id = k.ticket_id LIMIT 1) AS t
+            FROM \(tickets)
             LEFT JOIN users AS u ON u.tenant_id = t.tenant_id AND u.id = t.requester_id
             LEFT JOIN agent_loads AS l ON l.tenant_id = t.tenant_id AND l.user_id = t.assignee_id
             WHERE t.created_at IS NOT NULL AND \(condition)
