@@ -120,6 +120,8 @@ public protocol Resource: Sendable {
     /// Before the UPDATE. `draft.values` are the changes; `draft.before` is the row as it is, locked.
     func willUpdate(_ draft: inout Draft, _ op: Operation) async throws
     func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws
+    /// After the UPDATE of several rows; by default `didUpdate` for each.
+    func didUpdate(_ mutations: inout [Mutation], _ op: Operation) async throws
     func willDelete(_ draft: inout Draft, _ op: Operation) async throws
     func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws
     func willRestore(_ draft: inout Draft, _ op: Operation) async throws
@@ -157,6 +159,9 @@ extension Resource {
     }
     public func willUpdate(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws {}
+    public func didUpdate(_ mutations: inout [Mutation], _ op: Operation) async throws {
+        for index in mutations.indices { try await didUpdate(&mutations[index], op) }
+    }
     public func willDelete(_ draft: inout Draft, _ op: Operation) async throws {}
     public func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws {}
     public func willRestore(_ draft: inout Draft, _ op: Operation) async throws {}

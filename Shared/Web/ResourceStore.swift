@@ -313,7 +313,7 @@ public struct ResourceStore<R: Resource>: Sendable {
 
     private var parentNotFound: Problem { .notFound("There is no such \(layout.parent?.entity ?? "parent").") }
 
-    private var changedMeanwhile: Problem {
+    var changedMeanwhile: Problem {
         .conflict("The \(layout.entity) was changed at the same moment; read it again.", code: "changed_meanwhile")
     }
 

@@ -22,51 +22,91 @@ struct AssignByRouting: BatchEventHandler {
         }
     }
 
-    /// Locks the tickets and looks the agents up together, then goes through the decisions in their order.
+    private typealias Decision = (made: RoutingDecisionMade, eventId: UUID)
+
+    /// Decisions about different tickets are carried out together; of those about one ticket, each after the one before it.
     private func handle(_ messages: [RawMessage], _ op: Operation) async throws {
-        let decisions = try messages.map { message in
+        var waiting = try messages.map { message -> Decision in
             guard let decision = try? message.decode(RoutingDecisionMade.self).event else {
                 throw PermanentFailure("a decision that can't be read")
             }
             return (decision, message.envelope.eventId)
         }
-        // In the order of the index, by which the rows are found. A wish for that order would be read as one to go through all
-        // of the tenant's.
-        let ids = Set(decisions.map(\.0.ticketId)).sorted()
-        let found = try await TicketResource.store.select(
-            "t.id = ANY(\(ids))", in: op.tx, tenantId: op.tenantId, forUpdate: true)
-        var tickets = Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0) })
-        let refusals = try await Agents.refusals(of: Array(Set(decisions.map(\.0.userId))), op)
-        for (decision, eventId) in decisions {
-            var context = MessagingContext.current
-            context.causationId = eventId.text
-            tickets[decision.ticketId] = try await MessagingContext.$current.withValue(context) {
-                try await apply(
-                    decision, to: tickets[decision.ticketId], isRefused: refusals[decision.userId] != nil, op)
+        while !waiting.isEmpty {
+            var tickets: Set<UUID> = []
+            var later: [Decision] = []
+            var now: [Decision] = []
+            for decision in waiting {
+                if tickets.insert(decision.made.ticketId).inserted {
+                    now.append(decision)
+                } else {
+                    later.append(decision)
+                }
             }
+            try await carryOut(now, op)
+            waiting = later
         }
     }
 
-    /// Answers the ticket as it is then.
-    private func apply(
-        _ decision: RoutingDecisionMade, to ticket: Record?, isRefused: Bool, _ op: Operation
-    ) async throws -> Record? {
-        func reject(_ reason: String) throws -> Record? {
-            try op.tx.publish(
-                RoutingDecisionRejected(
-                    decisionId: decision.decisionId, ticketId: decision.ticketId, reason: reason, rejectedAt: op.now),
-                version: 1, actor: .system, occurredAt: op.now, tenantId: op.tenantId)
-            return ticket
+    /// Locks the tickets, looks the agents up, and answers each ticket as it is then.
+    private func carryOut(_ decisions: [Decision], _ op: Operation) async throws {
+        // In the order of the index, by which the rows are found. A wish for that order would be read as one to go through all
+        // of the tenant's.
+        let ids = decisions.map(\.made.ticketId).sorted()
+        let found = try await TicketResource.store.select(
+            "t.id = ANY(\(ids))", in: op.tx, tenantId: op.tenantId, forUpdate: true)
+        let tickets = Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0) })
+        let refusals = try await Agents.refusals(of: Array(Set(decisions.map(\.made.userId))), op)
+        var assignments: [AssignmentReason: [(state: TicketState, ticket: Record, causationId: String?)]] = [:]
+        for (decision, eventId) in decisions {
+            let ticket = tickets[decision.ticketId]
+            switch try Verdict(on: decision, ticket: ticket, isRefused: refusals[decision.userId] != nil) {
+            case .assigned(let state, let ticket):
+                let reason = AssignmentReason(rawValue: decision.strategy) ?? .rule
+                assignments[reason, default: []].append((state, ticket, eventId.text))
+            case .rejected(let reason):
+                var context = MessagingContext.current
+                context.causationId = eventId.text
+                try MessagingContext.$current.withValue(context) {
+                    try op.tx.publish(
+                        RoutingDecisionRejected(
+                            decisionId: decision.decisionId, ticketId: decision.ticketId, reason: reason,
+                            rejectedAt: op.now),
+                        version: 1, actor: .system, occurredAt: op.now, tenantId: op.tenantId)
+                }
+            case .done: break
+            }
         }
-        guard let ticket else { return try reject("ticket_gone") }
-        var state = try TicketState(ticket)
-        guard !state.status.isDone else { return try reject("ticket_over") }
-        // The same decision again, or somebody else's choice of the same agent.
-        if state.assigneeId == decision.userId { return ticket }
-        guard state.assigneeId == decision.fromUserId else { return try reject("already_assigned") }
-        if isRefused { return try reject("agent_refused") }
-        state.assign(to: decision.userId)
-        let note = TicketNote(assignment: AssignmentReason(rawValue: decision.strategy) ?? .rule)
-        return try await TicketResource.store.write(state, to: ticket, note: note, in: op.on(ticket))
+        for (reason, changes) in assignments.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try await TicketResource.store.write(changes, note: TicketNote(assignment: reason), in: op)
+        }
+    }
+
+    /// What becomes of a decision, given the ticket as it is.
+    private enum Verdict {
+        case assigned(TicketState, Record)
+        /// The ticket is with that agent already: the same decision again, or somebody else's choice.
+        case done
+        case rejected(String)
+
+        init(on decision: RoutingDecisionMade, ticket: Record?, isRefused: Bool) throws {
+            guard let ticket else {
+                self = .rejected("ticket_gone")
+                return
+            }
+            var state = try TicketState(ticket)
+            if state.status.isDone {
+                self = .rejected("ticket_over")
+            } else if state.assigneeId == decision.userId {
+                self = .done
+            } else if state.assigneeId != decision.fromUserId {
+                self = .rejected("already_assigned")
+            } else if isRefused {
+                self = .rejected("agent_refused")
+            } else {
+                state.assign(to: decision.userId)
+                self = .assigned(state, ticket)
+            }
+        }
     }
 }

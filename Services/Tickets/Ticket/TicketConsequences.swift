@@ -47,8 +47,24 @@ enum TicketConsequences {
         if !pairs.isEmpty { op.tx.enqueue(TicketTags.adding(pairs, op)) }
     }
 
-    /// After a ticket was changed, in whatever way.
-    static func ofChange(_ mutation: inout Mutation, _ op: Operation) async throws {
+    /// After tickets were changed, in whatever way.
+    static func ofChange(_ mutations: inout [Mutation], _ op: Operation) async throws {
+        for index in mutations.indices { try await ofChange(&mutations[index], op) }
+        let held = try mutations.compactMap { mutation -> (ticketId: UUID, assigneeId: UUID?, groupId: UUID?)? in
+            guard let before = try mutation.before.map({ try TicketState($0) }) else { return nil }
+            let after = try TicketState(mutation.record)
+            guard before.assigneeId != after.assigneeId || before.groupId != after.groupId,
+                after.assigneeId != nil || after.groupId != nil
+            else { return nil }
+            return (ticketId: mutation.record.id, assigneeId: after.assigneeId, groupId: after.groupId)
+        }
+        let note = op.tx[.ticketNote] ?? TicketNote()
+        if !held.isEmpty {
+            op.tx.enqueue(Assignments.beginning(held, reason: note.assignment, note: note.reason, op))
+        }
+    }
+
+    private static func ofChange(_ mutation: inout Mutation, _ op: Operation) async throws {
         guard let earlier = mutation.before else { return }
         let ticket = mutation.record
         let (before, after) = (try TicketState(earlier), try TicketState(ticket))
@@ -71,12 +87,6 @@ enum TicketConsequences {
         }
         if before.assigneeId != after.assigneeId || before.groupId != after.groupId {
             op.tx.enqueue(Assignments.ending(ticket.id, op))
-            if after.assigneeId != nil || after.groupId != nil {
-                op.tx.enqueue(
-                    Assignments.beginning(
-                        [(ticketId: ticket.id, assigneeId: after.assigneeId, groupId: after.groupId)],
-                        reason: note.assignment, note: note.reason, op))
-            }
         }
     }
 

@@ -41,4 +41,16 @@ extension ResourceStore<TicketResource> {
         return try await update(
             ticket, changes: state.changes(since: try TicketState(ticket)), in: op, touching: touching)
     }
+
+    /// Writes states that the rules have allowed, of different tickets and for one reason.
+    func write(
+        _ changes: [(state: TicketState, ticket: Record, causationId: String?)], note: TicketNote, in op: Operation
+    ) async throws {
+        op.tx[.ticketNote] = note
+        defer { op.tx[.ticketNote] = nil }
+        let updates = try changes.map { state, ticket, causationId in
+            (record: ticket, changes: state.changes(since: try TicketState(ticket)), causationId: causationId)
+        }
+        try await update(many: updates, in: op)
+    }
 }

@@ -181,7 +181,13 @@ struct TicketResource: Resource {
     }
 
     func didUpdate(_ mutation: inout Mutation, _ op: Operation) async throws {
-        try await TicketConsequences.ofChange(&mutation, op)
+        var mutations = [mutation]
+        try await didUpdate(&mutations, op)
+        mutation = mutations[0]
+    }
+
+    func didUpdate(_ mutations: inout [Mutation], _ op: Operation) async throws {
+        try await TicketConsequences.ofChange(&mutations, op)
     }
 
     func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws {
