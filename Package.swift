@@ -181,6 +181,10 @@ let package = Package(
             "Knowledge", "Knowledge", "Contracts", "Database", "Markup", "Messaging", "Search", "Web", "ServiceKit",
             "HTTPTypes",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests(
+            "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Database", "Messaging", "Web",
+            "ServiceKit", "HTTPTypes", "ServiceLifecycle",
+            "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
     ]
@@ -191,6 +195,6 @@ let package = Package(
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
-        + service("Notifications", "Projections")
+        + service("Notifications", "BusinessTime", "Conditions", "Crypto", "Mustache", "Projections")
         + service("Knowledge", "Crypto", "Markup", "Mustache", "NIOCore", "Projections", "Search")
 )

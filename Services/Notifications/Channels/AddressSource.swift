@@ -1,0 +1,17 @@
+// Where a channel finds people.
+
+import Database
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Finds the addresses that a channel has of users, beyond what their profiles say: push subscriptions, a chat's hook.
+/// A user with several is sent to each; one with none is not reached by the channel.
+struct AddressSource: Sendable {
+    let channel: String
+    /// The addresses by user. The transaction may see all tenants' rows.
+    let find: @Sendable (_ users: [UUID], _ tenantId: UUID, _ tx: Transaction) async throws -> [UUID: [String]]
+}
