@@ -5,6 +5,7 @@
 // Emits     notification.sent/delivered/failed/read, and created/updated/deleted of what tenants set up
 // Listens   to ticket, SLA, routing, user and API key events, to tell people; to agent and organization events, for its copies.
 
+import Contracts
 import Database
 import Messaging
 import Projections
@@ -15,10 +16,14 @@ import Web
 public struct NotificationsService: Microservice {
     public static let name = "notifications"
     public static let summary = "Tells people what happened, by the channels they chose."
-    public static let migrations: [Migration] = [
-        Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]),
-        Projection.migration(version: 101, [organizations, agents]), .notifications,
-    ]
+    public static let migrations: [Migration] =
+        [
+            Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]),
+            Projection.migration(version: 101, [organizations, agents]), .notifications,
+        ] + parts.flatMap { $0.migrations }
+
+    /// The parts that stand on their own.
+    static let parts: [any Feature.Type] = []
 
     private static let organizations = Projection(
         service: name, entity: "organization", table: "organizations",
@@ -34,43 +39,46 @@ public struct NotificationsService: Microservice {
     private static let recipientRateSetting = "NOTIFICATIONS_RECIPIENT_HOURLY_MAX"
     private static let tenantRateSetting = "NOTIFICATIONS_TENANT_MINUTE_MAX"
 
-    public static let settings: [Setting] = [
-        .text(
-            ticketURLSetting, default: "",
-            "Where people see a ticket, for links in messages; {tenantId} and {ticketId} stand for the ids."),
-        .integer(
-            recipientRateSetting, 1...1_000_000, default: 120,
-            "Messages to one recipient on one channel in an hour; further ones wait."),
-        .integer(
-            tenantRateSetting, 1...10_000_000, default: 30_000,
-            "Messages of one tenant on one channel in a minute; further ones wait."),
-    ]
+    public static let settings: [Setting] =
+        [
+            .text(
+                ticketURLSetting, default: "",
+                "Where people see a ticket, for links in messages; {tenantId} and {ticketId} stand for the ids."),
+            .integer(
+                recipientRateSetting, 1...1_000_000, default: 120,
+                "Messages to one recipient on one channel in an hour; further ones wait."),
+            .integer(
+                tenantRateSetting, 1...10_000_000, default: 30_000,
+                "Messages of one tenant on one channel in a minute; further ones wait."),
+        ] + parts.flatMap { $0.settings }
 
     let database: Database
-    private let rebuild: ProjectionRebuild
-    private let ticketURL: String
-    private let limits: RateLimits
     let channels: [any Channel]
-    private let sources: [AddressSource]
+    private let features: [any Feature]
+    private let rebuild: ProjectionRebuild
+    private let outlets: Outlets
+    private let limits: RateLimits
 
-    public init(_ platform: Platform) {
+    public init(_ platform: Platform) throws {
         let settings = platform.settings
         self.init(
             database: platform.database, ticketURL: settings.text(Self.ticketURLSetting),
             limits: RateLimits(
                 recipientHourlyMax: Int64(settings.integer(Self.recipientRateSetting)),
-                tenantMinuteMax: Int64(settings.integer(Self.tenantRateSetting))))
+                tenantMinuteMax: Int64(settings.integer(Self.tenantRateSetting))),
+            features: try Self.parts.map { try $0.init(platform) })
     }
 
     init(
         database: Database, ticketURL: String = "", limits: RateLimits = RateLimits(),
-        channels: [any Channel] = [InAppChannel()], sources: [AddressSource] = []
+        channels: [any Channel] = [InAppChannel()], features: [any Feature] = []
     ) {
         self.database = database
-        self.ticketURL = ticketURL
         self.limits = limits
-        self.channels = channels
-        self.sources = sources
+        self.features = features
+        self.channels = channels + features.flatMap(\.channels)
+        outlets = Outlets(
+            channels: Set(self.channels.map(\.name)), sources: features.flatMap(\.sources), ticketURL: ticketURL)
         rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
     }
 
@@ -78,28 +86,32 @@ public struct NotificationsService: Microservice {
         Self.projections.map { ProjectionResource($0) } + [
             NotificationRules(), Templates(), TemplateRevisions(), Preferences(), PreferenceDefaults(), Notifications(),
             Inbox(), Deliveries(), Suppressions(), ScheduledMessages(),
-        ]
+        ] + features.flatMap(\.resources)
     }
 
     public var routes: [Route] {
-        [TypeRoutes.list, PreviewRoute(ticketURL: ticketURL).route] + Inbox.routes + Deliveries.routes
-            + ScheduledMessages.routes + rebuild.routes
+        [TypeRoutes.list, PreviewRoute(outlets: outlets).route] + Inbox.routes + Deliveries.routes
+            + ScheduledMessages.routes + rebuild.routes + features.flatMap(\.routes)
     }
 
     public var handlers: [MessageHandler] {
         // Copies before notifications: those ask who people are.
-        Self.projections.map { MessageHandler($0) }
-            + [MessageHandler(TellPeople(sources: sources, ticketURL: ticketURL))]
+        Self.projections.map { MessageHandler($0) } + [MessageHandler(TellPeople(outlets: outlets))]
+            + features.flatMap(\.handlers)
     }
 
     public var jobs: [any Service] {
-        channels.map { ChannelWorker(channel: $0, store: store(of: $0)) } + [
-            Digests(database: database), RateUpkeep(database: database),
-            ScheduledSending(database: database, sources: sources, ticketURL: ticketURL),
-        ]
+        channels.map { ChannelWorker(channel: $0, store: store(of: $0)) }
+            + [Digests(database: database, outlets: outlets), RateUpkeep(database: database), scheduledSending]
+            + features.flatMap(\.jobs)
     }
 
+    public var contracts: [EventContract] { features.flatMap(\.contracts) }
+
+    var scheduledSending: ScheduledSending { ScheduledSending(database: database, outlets: outlets) }
+    var digests: Digests { Digests(database: database, outlets: outlets) }
+
     func store(of channel: any Channel) -> DeliveryStore {
-        DeliveryStore(database: database, channel: channel.name, limits: limits)
+        DeliveryStore(database: database, channel: channel.name, limits: limits, lease: channel.lease)
     }
 }

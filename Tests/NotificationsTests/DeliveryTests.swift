@@ -206,7 +206,7 @@ struct DeliveryTests {
                 }
                 try await desk.give(events)
             }
-            let digests = Digests(database: desk.database)
+            let digests = desk.service.digests
             #expect(try await digests.gatherDue(at: .now) == 0)
             try await desk.deliver()
             #expect(mail.messages.isEmpty)
@@ -242,7 +242,7 @@ struct DeliveryTests {
             let ticket = try await desk.ticket()
             try await desk.give((0..<3).map { _ in desk.assigned(ticket, to: agent) })
             let later = Timestamp.now + .seconds(90_000)
-            #expect(try await Digests(database: desk.database).gatherDue(at: later) == 3)
+            #expect(try await desk.service.digests.gatherDue(at: later) == 3)
             try await desk.deliver(at: later)
             #expect(try await desk.deliveries("state=failed&channel=email").count == 4)
             works.withLock { $0 = true }

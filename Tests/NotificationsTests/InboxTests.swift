@@ -203,10 +203,6 @@ struct InboxTests {
 
 @Suite("Scheduled messages")
 struct ScheduledTests {
-    private static func sending(_ desk: NotificationsUnderTest) -> ScheduledSending {
-        ScheduledSending(database: desk.database, sources: [], ticketURL: "")
-    }
-
     @Test("go out at their time, once, however many look for them")
     func once() async throws {
         let mail = TestChannel()
@@ -221,14 +217,14 @@ struct ScheduledTests {
                     "subject": "How is {{ticket.key}}?", "body": "Tell us.", "ticketId": .uuid(ticket),
                 ])
             #expect(made["status"] == "scheduled")
-            #expect(try await Self.sending(desk).sendDue(at: sendAt - .milliseconds(1)) == 0)
+            #expect(try await desk.service.scheduledSending.sendDue(at: sendAt - .milliseconds(1)) == 0)
             try await withThrowingTaskGroup(of: Int.self) { group in
-                for _ in 0..<4 { group.addTask { try await Self.sending(desk).sendDue(at: sendAt) } }
+                for _ in 0..<4 { group.addTask { try await desk.service.scheduledSending.sendDue(at: sendAt) } }
                 var sent = 0
                 for try await count in group { sent += count }
                 #expect(sent == 1)
             }
-            #expect(try await Self.sending(desk).sendDue(at: sendAt + .seconds(1)) == 0)
+            #expect(try await desk.service.scheduledSending.sendDue(at: sendAt + .seconds(1)) == 0)
             try await desk.deliver(at: sendAt)
             #expect(mail.messages.count == 2)
             // What somebody wrote is no template.
@@ -254,7 +250,7 @@ struct ScheduledTests {
             let cancelled = try await desk.ok(.post, path + "/cancel")
             #expect(cancelled["status"] == "cancelled" && cancelled["subject"] == "c")
             #expect(cancelled["cancelledAt"]?.timestampValue != nil)
-            #expect(try await Self.sending(desk).sendDue(at: .now + .seconds(3_600)) == 0)
+            #expect(try await desk.service.scheduledSending.sendDue(at: .now + .seconds(3_600)) == 0)
             #expect(try await desk.send(.post, path + "/cancel").status == 409)
             let reader = desk.caller(["notifications.read"])
             #expect(try await desk.send(.get, "scheduled_messages", as: reader).status == 403)

@@ -15,3 +15,12 @@ struct AddressSource: Sendable {
     /// The addresses by user. The transaction may see all tenants' rows.
     let find: @Sendable (_ users: [UUID], _ tenantId: UUID, _ tx: Transaction) async throws -> [UUID: [String]]
 }
+
+/// How the service reaches people at all.
+struct Outlets: Sendable {
+    /// Channels that have a worker; nothing goes out by others.
+    var channels: Set<String> = []
+    var sources: [AddressSource] = []
+    /// Where people see a ticket, `{tenantId}` and `{ticketId}` standing for the ids; empty if there is none.
+    var ticketURL = ""
+}

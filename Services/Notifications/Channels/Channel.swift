@@ -16,6 +16,12 @@ protocol Channel: Sendable {
     var concurrency: Int { get }
     /// Hands one message over. Returning means that the next hop has accepted it.
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt
+    /// How long a send may take at the most. After that the message is taken for abandoned, and is sent again.
+    var lease: Duration { get }
+}
+
+extension Channel {
+    var lease: Duration { .seconds(180) }
 }
 
 /// One message to one recipient, ready to be handed over.

@@ -6,6 +6,7 @@ struct InAppChannel: Channel {
     let name = ChannelName.inApp
     /// Nothing is waited for: as many as a transaction notes at once.
     let concurrency = 200
+    let lease: Duration = .seconds(15)
 
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt {
         DeliveryReceipt(providerMessageId: nil, isDelivered: true)

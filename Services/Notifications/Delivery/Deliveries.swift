@@ -19,6 +19,7 @@ struct Deliveries: Resource {
     let entity = "notification_delivery"
     let summary = "Each message on each channel, and what became of it."
     let operations: ResourceOperations = .readOnly
+    let audited = true
     let stamps: ResourceStamps = [.createdAt, .updatedAt]
     let permissions = ResourcePermissions("notifications")
     let fields: [Field] = [
@@ -70,16 +71,15 @@ struct Deliveries: Resource {
             UPDATE notification_deliveries SET state = 'queued', reason = NULL, detail = NULL, updated_at = \(op.now)
             WHERE tenant_id = \(tenantId) AND digest_id = \(id)
             """)
-        // Alone, even if it was part of a digest.
-        _ = try await op.tx.execute(
-            """
-            UPDATE notification_deliveries
-            SET state = 'queued', reason = NULL, detail = NULL, attempts = 0, due_at = \(op.now), digest = 'immediate',
-                digest_id = NULL, updated_at = \(op.now)
-            WHERE tenant_id = \(tenantId) AND id = \(id)
-            """)
+        var changes: Values = [
+            "state": DeliveryState.queued.rawValue, "attempts": Int64(0), "dueAt": op.now,
+            // Alone, even if it was part of a digest.
+            "digest": Digest.immediate.rawValue,
+        ]
+        for field in ["reason", "detail", "digestId"] { changes[field] = .null }
+        let retried = try await store.update(delivery, changes: changes, in: op.on(delivery))
         let channel = delivery.string("channel") ?? ""
         op.tx.afterCommit { DeliveryBell.ring([channel]) }
-        return .json(bytes: try await store.load(id, in: op).bytes())
+        return .json(bytes: try retried.bytes())
     }
 }

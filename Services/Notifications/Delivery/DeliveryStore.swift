@@ -29,8 +29,7 @@ struct DeliveryStore: Sendable {
     let database: Database
     let channel: String
     var limits = RateLimits()
-    /// Longer than any channel takes for one message.
-    var lease: Duration = .seconds(180)
+    var lease: Duration
 
     /// Notes outcomes and takes what is due, in one transaction.
     func turn(settling outcomes: [DeliveryOutcome], claiming count: Int, now: Timestamp = .now) async throws
@@ -38,6 +37,7 @@ struct DeliveryStore: Sendable {
     {
         // Two channels may note outcomes of the same notifications in different orders.
         try await database.transaction(as: .admin, retries: 5) { tx in
+            tx.planForValues()
             if !outcomes.isEmpty { try await settle(outcomes, now: now, in: tx) }
             return count > 0 ? try await claim(count, now: now, in: tx) : []
         }

@@ -16,6 +16,7 @@ import ServiceLifecycle
 /// it went along, commit together: a delivery is in one digest, and none is left out.
 struct Digests: Service {
     let database: Database
+    let outlets: Outlets
     var interval = Duration.seconds(2)
 
     /// Deliveries of one message.
@@ -101,7 +102,7 @@ struct Digests: Service {
     private func notice(
         _ group: Group, name: String?, items: [[String: String]], now: Timestamp, in tx: Transaction
     ) async throws -> Notice {
-        let desk = NoticeDesk(tenantId: group.tenantId, sources: [], ticketURL: "", tx: tx)
+        let desk = NoticeDesk(tenantId: group.tenantId, outlets: outlets, tx: tx)
         let directory = try await desk.directory(Addressees(userIds: [group.recipientId]))
         let composer = try await desk.composer(directory, types: [NotificationType.digestName], now: now)
         let person = directory.people[group.recipientId]

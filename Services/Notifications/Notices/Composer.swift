@@ -25,8 +25,7 @@ struct Composer: Sendable {
     let templates: TemplateBook
     /// Addresses beyond those in profiles, by channel and user.
     let addresses: [String: [UUID: [String]]]
-    /// An address of a ticket for people, `{tenantId}` and `{ticketId}` standing for the ids; empty for none.
-    let ticketURL: String
+    let outlets: Outlets
     let now: Timestamp
 
     /// What a rule makes of an occurrence.
@@ -48,7 +47,7 @@ struct Composer: Sendable {
             tenantDefault: preferences.tenantDefault(for: rule.type.name), zone: zone, now: now)
         let deliveries = decisions.flatMap { decision -> [NewDelivery] in
             let found = addresses(decision.channel, of: person)
-            guard !found.isEmpty else { return [] }
+            guard !found.isEmpty, outlets.channels.contains(decision.channel) else { return [] }
             let (template, content) = render(rule, decision.channel, person.locale, values)
             return found.map {
                 NewDelivery(
@@ -70,7 +69,7 @@ struct Composer: Sendable {
         let decision = ChannelSelection.select(
             rule.type, channels: rule.channels, preference: .none,
             tenantDefault: preferences.tenantDefault(for: rule.type.name), zone: zone(nil), now: now
-        ).first { $0.channel == ChannelName.email }
+        ).first { $0.channel == ChannelName.email && outlets.channels.contains($0.channel) }
         let deliveries = decision.map { decision in
             let (template, content) = render(rule, ChannelName.email, nil, values)
             return [
@@ -140,7 +139,7 @@ struct Composer: Sendable {
             for name in TicketVariables.all where name != "url" {
                 values["ticket.\(name)"] = ticket.fields[name].flatMap(Self.text)
             }
-            values["ticket.url"] = ticketURL.replacing("{tenantId}", with: tenant.id.text)
+            values["ticket.url"] = outlets.ticketURL.replacing("{tenantId}", with: tenant.id.text)
                 .replacing("{ticketId}", with: ticket.id.text)
         }
         for (name, detail) in type.details {

@@ -13,8 +13,7 @@ import Messaging
 /// After the copies of tickets and people have taken the same events in: who is told what, tenant by tenant. What is made
 /// commits with the note that the events were handled, and is made once for each event, type and recipient.
 struct TellPeople: BatchEventHandler {
-    let sources: [AddressSource]
-    let ticketURL: String
+    let outlets: Outlets
     let name = "tell_people"
     let patterns = Set(NotificationType.events + [TicketParticipantAdded.name, TicketParticipantRemoved.name]).sorted()
 
@@ -24,7 +23,7 @@ struct TellPeople: BatchEventHandler {
         let news = messages.filter { !$0.isReplay && $0.envelope.simulated != true }.map(Occurrence.init)
         let byTenant = Dictionary(grouping: news, by: \.tenantId)
         for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
-            let desk = NoticeDesk(tenantId: tenantId, sources: sources, ticketURL: ticketURL, tx: tx)
+            let desk = NoticeDesk(tenantId: tenantId, outlets: outlets, tx: tx)
             let now = Timestamp.now
             NoticeWriter.write(try await desk.notices(of: byTenant[tenantId] ?? [], now: now), now: now, in: tx)
         }
@@ -59,8 +58,7 @@ struct TellPeople: BatchEventHandler {
 /// What a tenant's notices are made from, read for some occurrences at once.
 struct NoticeDesk {
     let tenantId: UUID
-    let sources: [AddressSource]
-    let ticketURL: String
+    let outlets: Outlets
     let tx: Transaction
 
     /// A rule and what it is about to say.
@@ -181,9 +179,9 @@ struct NoticeDesk {
             (tenant.name, tenant.locale, tenant.timezone) = try row.decode((String?, String?, String?).self)
         }
         var addresses: [String: [UUID: [String]]] = [:]
-        for source in sources { addresses[source.channel] = try await source.find(userIds, tenantId, tx) }
+        for source in outlets.sources { addresses[source.channel] = try await source.find(userIds, tenantId, tx) }
         return Composer(
             tenant: tenant, directory: directory, preferences: try PreferenceBook(rows: rows[0]),
-            templates: try TemplateBook(rows: rows[1]), addresses: addresses, ticketURL: ticketURL, now: now)
+            templates: try TemplateBook(rows: rows[1]), addresses: addresses, outlets: outlets, now: now)
     }
 }

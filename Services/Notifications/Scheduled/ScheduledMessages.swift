@@ -105,8 +105,7 @@ struct ScheduledMessages: Resource {
 /// commit together.
 struct ScheduledSending: Service {
     let database: Database
-    let sources: [AddressSource]
-    let ticketURL: String
+    let outlets: Outlets
     var interval = Duration.seconds(1)
 
     private static let batch = 20
@@ -144,7 +143,7 @@ struct ScheduledSending: Service {
 
     private func send(_ message: Record, _ op: Operation) async throws {
         let type = NotificationType.scheduled
-        let desk = NoticeDesk(tenantId: message.tenantId, sources: sources, ticketURL: ticketURL, tx: op.tx)
+        let desk = NoticeDesk(tenantId: message.tenantId, outlets: outlets, tx: op.tx)
         let (users, addresses) = (message.uuids("userIds"), message.strings("addresses"))
         let rule = Rule(
             type: type, condition: .always, recipients: [], userIds: users, addresses: addresses,

@@ -15,7 +15,7 @@ import Web
 /// Renders words with sample values, or with those of a real ticket. The words are those of the request; what it leaves out
 /// is what would be used.
 struct PreviewRoute: Sendable {
-    let ticketURL: String
+    let outlets: Outlets
 
     var route: Route {
         Route(
@@ -53,7 +53,7 @@ struct PreviewRoute: Sendable {
         if !faults.isEmpty { throw Problem.invalid(faults) }
         let channel = call.values.string("channel") ?? ChannelName.email
         return try await call.read { tx in
-            let desk = NoticeDesk(tenantId: tenantId, sources: [], ticketURL: ticketURL, tx: tx)
+            let desk = NoticeDesk(tenantId: tenantId, outlets: outlets, tx: tx)
             let ticket = try await ticket(call.values.uuid("ticketId"), tenantId, tx)
             let directory = try await desk.directory(Addressees(userIds: [call.caller.actorId].compactMap(\.self)))
             let composer = try await desk.composer(directory, types: [type.name], now: call.now)
