@@ -139,8 +139,9 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: dependencies([
-                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore",
-                "NIOHTTP1",
+                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "Mail",
+                "NIOCore",
+                "NIOHTTP1", "NIOPosix",
             ]),
             path: "Benchmarks/Bench", swiftSettings: settings),
 
@@ -182,8 +183,8 @@ let package = Package(
             "HTTPTypes",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests(
-            "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Database", "Messaging", "Web",
-            "ServiceKit", "HTTPTypes", "ServiceLifecycle",
+            "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Crypto", "Database", "Mail",
+            "Messaging", "Web", "ServiceKit", "HTTPTypes", "ServiceLifecycle",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
@@ -195,6 +196,8 @@ let package = Package(
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
-        + service("Notifications", "BusinessTime", "Conditions", "Crypto", "Mustache", "Projections")
+        + service(
+            "Notifications", "BusinessTime", "Conditions", "Crypto", "Mail", "Markup", "Mustache", "NIOCore",
+            "Projections")
         + service("Knowledge", "Crypto", "Markup", "Mustache", "NIOCore", "Projections", "Search")
 )

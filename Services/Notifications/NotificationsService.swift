@@ -1,8 +1,10 @@
 // notifications: Tells people what happened, by the channels they chose.
 //
 // Owns      the schema `notifications`: rules, templates, preferences, notifications with their deliveries, the suppression
-//           list, scheduled messages; and copies of tickets with their participants, users, agents and organizations.
-// Emits     notification.sent/delivered/failed/read, and created/updated/deleted of what tenants set up
+//           list, scheduled messages, senders of mail with their keys and what was reported of it; and copies of tickets with
+//           their participants, users, agents and organizations.
+// Emits     notification.sent/delivered/failed/read, outbound_email.queued/sent/failed, email.bounced/delivered/unsubscribed,
+//           email_complaint.received, and created/updated/deleted of what tenants set up
 // Listens   to ticket, SLA, routing, user and API key events, to tell people; to agent and organization events, for its copies.
 
 import Contracts
@@ -23,7 +25,7 @@ public struct NotificationsService: Microservice {
         ] + parts.flatMap { $0.migrations }
 
     /// The parts that stand on their own.
-    static let parts: [any Feature.Type] = []
+    static let parts: [any Feature.Type] = [EmailFeature.self]
 
     private static let organizations = Projection(
         service: name, entity: "organization", table: "organizations",
@@ -112,6 +114,7 @@ public struct NotificationsService: Microservice {
     var digests: Digests { Digests(database: database, outlets: outlets) }
 
     func store(of channel: any Channel) -> DeliveryStore {
-        DeliveryStore(database: database, channel: channel.name, limits: limits, lease: channel.lease)
+        DeliveryStore(
+            database: database, channel: channel.name, limits: limits, emails: channel.emails, lease: channel.lease)
     }
 }

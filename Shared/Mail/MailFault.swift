@@ -1,6 +1,6 @@
 /// Why text is not what mail allows: an address, a message id, a header, a message.
 public struct MailFault: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Stable: `empty`, `too_long`, `format`, `control_character`, `too_deep`, `too_many`.
+    /// Stable: `empty`, `too_long`, `bad_format`, `control_character`, `too_deep`, `too_many`.
     public let code: String
     /// What to change.
     public let hint: String

@@ -18,10 +18,13 @@ protocol Channel: Sendable {
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt
     /// How long a send may take at the most. After that the message is taken for abandoned, and is sent again.
     var lease: Duration { get }
+    /// Tells of mail, beside what is told of every notification; nil for a channel that sends none.
+    var emails: OutboundEmails? { get }
 }
 
 extension Channel {
     var lease: Duration { .seconds(180) }
+    var emails: OutboundEmails? { nil }
 }
 
 /// One message to one recipient, ready to be handed over.

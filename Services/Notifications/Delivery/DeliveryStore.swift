@@ -29,6 +29,8 @@ struct DeliveryStore: Sendable {
     let database: Database
     let channel: String
     var limits = RateLimits()
+    /// Of the channel that sends mail: tells of it.
+    var emails: OutboundEmails?
     var lease: Duration
 
     /// Notes outcomes and takes what is due, in one transaction.
@@ -68,7 +70,9 @@ struct DeliveryStore: Sendable {
         let claims = try rows.map(Self.claim)
         let waits = try await limits.take(claims, channel: channel, now: now, in: tx)
         if !waits.isEmpty { putBack(waits, in: tx) }
-        return claims.filter { waits[$0.message.id] == nil }
+        let taken = claims.filter { waits[$0.message.id] == nil }
+        try await emails?.queued(taken.filter { !$0.isSuppressed }.map(\.message), in: tx)
+        return taken
     }
 
     private static func claim(_ row: Row) throws -> DeliveryClaim {
@@ -100,6 +104,9 @@ struct DeliveryStore: Sendable {
     /// A delivery that is over, for the events.
     private struct Settled {
         var tenantId: UUID
+        var id: UUID
+        /// Its part of a digest went with that one.
+        var isCarried: Bool
         var notificationId: UUID
         var channel: NotificationSent.Channel
         var recipientId: UUID
@@ -118,6 +125,8 @@ struct DeliveryStore: Sendable {
             else { return nil }
             (self.channel, self.state) = (channel, state)
             tenantId = try row.get("tenant_id")
+            id = try row.get("id")
+            isCarried = try row.get("digest_id", as: UUID?.self) != nil
             notificationId = try row.get("notification_id")
             recipientId = try row.get("recipient_id")
             reason = try row.get("reason")
@@ -127,6 +136,15 @@ struct DeliveryStore: Sendable {
             version = try row.get("version")
             contextType = try row.get("context_type")
             contextId = try row.get("context_id")
+        }
+
+        /// Nil while nothing is to be told of mail.
+        var email: OutboundEmails.Outcome? {
+            guard !isCarried, [.sent, .delivered, .failed].contains(state) else { return nil }
+            return OutboundEmails.Outcome(
+                tenantId: tenantId, id: id, contextType: contextType, contextId: contextId,
+                providerMessageId: state == .failed ? nil : providerMessageId ?? "", errorCode: reason,
+                errorMessage: detail)
         }
 
         func publish(now: Timestamp, in tx: Transaction) throws {
@@ -190,11 +208,15 @@ struct DeliveryStore: Sendable {
                 FROM over AS o WHERE n.tenant_id = o.tenant_id AND n.id = o.notification_id
                 RETURNING n.tenant_id, n.id, n.version, n.context_type, n.context_id
             )
-            SELECT o.tenant_id, o.notification_id, o.channel, o.recipient_id, o.state, o.reason, o.detail, o.template_id,
+            SELECT o.tenant_id, o.id, o.digest_id, o.notification_id, o.channel, o.recipient_id, o.state, o.reason, o.detail, o.template_id,
                 o.provider_message_id, n.version, n.context_type, n.context_id
             FROM over AS o JOIN noted AS n ON n.tenant_id = o.tenant_id AND n.id = o.notification_id
             """)
-        for row in rows { try Settled(row)?.publish(now: now, in: tx) }
+        for row in rows {
+            guard let settled = try Settled(row) else { continue }
+            try settled.publish(now: now, in: tx)
+            if let emails, let email = settled.email { try emails.over(email, at: now, in: tx) }
+        }
         for (outcome, settlement) in zip(outcomes, settlements) where settlement.suppresses {
             try await Suppressions.suppress(
                 delivery: outcome.id, tenantId: outcome.tenantId, settlement, now: now, in: tx)

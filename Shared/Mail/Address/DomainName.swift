@@ -15,7 +15,7 @@ public struct DomainName: Sendable, Hashable, CustomStringConvertible {
             labels.append(try Self.ascii(label: label))
         }
         guard labels.last?.utf8.allSatisfy({ (0x30...0x39).contains($0) }) == false else {
-            throw MailFault("format", "A domain's last label is not a number.")
+            throw MailFault("bad_format", "A domain's last label is not a number.")
         }
         ascii = labels.joined(separator: ".")
         guard ascii.utf8.count <= 253 else { throw Self.tooLong }
@@ -27,7 +27,7 @@ public struct DomainName: Sendable, Hashable, CustomStringConvertible {
 
     private static func ascii(label: Substring) throws(MailFault) -> String {
         guard !label.isEmpty, label.first != "-", label.last != "-" else {
-            throw MailFault("format", "A label of the domain is empty, or begins or ends with a hyphen.")
+            throw MailFault("bad_format", "A label of the domain is empty, or begins or ends with a hyphen.")
         }
         for scalar in label.unicodeScalars {
             switch scalar {
@@ -42,7 +42,7 @@ public struct DomainName: Sendable, Hashable, CustomStringConvertible {
                     default: false
                     }
                 guard isLetter else {
-                    throw MailFault("format", "A domain has letters, digits, hyphens and dots.")
+                    throw MailFault("bad_format", "A domain has letters, digits, hyphens and dots.")
                 }
             }
         }

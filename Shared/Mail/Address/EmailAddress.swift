@@ -30,11 +30,12 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
                 at += 1
             }
             guard Self.isDotAtom(local) else {
-                throw MailFault("format", "The part before the @ has a character that needs quotes, or a stray dot.")
+                throw MailFault(
+                    "bad_format", "The part before the @ has a character that needs quotes, or a stray dot.")
             }
         }
         guard at < scalars.count, scalars[at] == "@" else {
-            throw MailFault("format", "An address is name@example.com.")
+            throw MailFault("bad_format", "An address is name@example.com.")
         }
         localPart = String(local)
         guard localPart.utf8.count <= Self.localOctetsMax else {
@@ -78,7 +79,7 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
         while at < scalars.count {
             var scalar = scalars[at]
             if scalar == "\"" {
-                guard !local.isEmpty else { throw MailFault("format", "The part before the @ is empty.") }
+                guard !local.isEmpty else { throw MailFault("bad_format", "The part before the @ is empty.") }
                 return at + 1
             }
             if scalar == "\\" {
@@ -92,7 +93,7 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
             local.append(scalar)
             at += 1
         }
-        throw MailFault("format", "A quote is not closed.")
+        throw MailFault("bad_format", "A quote is not closed.")
     }
 
     /// `dot-atom-text`: atoms of `atext` between single dots.

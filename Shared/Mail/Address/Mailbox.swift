@@ -96,7 +96,7 @@ private struct MailboxListReader {
                 return
             }
         }
-        throw MailFault("format", "A comment is not closed.")
+        throw MailFault("bad_format", "A comment is not closed.")
     }
 
     private mutating func readQuoted() throws(MailFault) {
@@ -118,7 +118,7 @@ private struct MailboxListReader {
             raw.unicodeScalars.append(scalar)
             at += 1
         }
-        throw MailFault("format", "A quote is not closed.")
+        throw MailFault("bad_format", "A quote is not closed.")
     }
 
     private mutating func readBracketed() throws(MailFault) {
@@ -135,7 +135,7 @@ private struct MailboxListReader {
             at += 1
         }
         guard at < scalars.count, bracketed == nil else {
-            throw MailFault("format", "An address in angle brackets does not end, or there are two.")
+            throw MailFault("bad_format", "An address in angle brackets does not end, or there are two.")
         }
         at += 1
         bracketed = try EmailAddress(String(inner))

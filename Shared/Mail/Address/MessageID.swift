@@ -16,7 +16,7 @@ public struct MessageID: Sendable, Hashable, CustomStringConvertible {
             throw MailFault("too_long", "A message id has at most \(Self.octetsMax) octets.")
         }
         guard inner.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3C && $0 != 0x3E }) else {
-            throw MailFault("format", "A message id has no spaces, brackets or characters beyond ASCII.")
+            throw MailFault("bad_format", "A message id has no spaces, brackets or characters beyond ASCII.")
         }
         bare = String(inner)
     }

@@ -59,7 +59,7 @@ public struct MailMessage: Sendable {
                     || byte == 0x2D
             }
             guard isToken, name.lowercased().hasPrefix("x-"), (3...60).contains(name.utf8.count) else {
-                throw MailFault("format", "A field's name is X- and letters, digits or hyphens.")
+                throw MailFault("bad_format", "A field's name is X- and letters, digits or hyphens.")
             }
             self.name = name
             self.value = value

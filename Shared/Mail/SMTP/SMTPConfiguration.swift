@@ -74,11 +74,13 @@ public struct SMTPConfiguration: Sendable {
     public init(url: String) throws(MailFault) {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(), let host = parts.host,
             !host.isEmpty, parts.path.isEmpty || parts.path == "/", parts.fragment == nil
-        else { throw MailFault("format", "The address is smtp://user:password@host:port?tls=starttls or smtps://….") }
+        else {
+            throw MailFault("bad_format", "The address is smtp://user:password@host:port?tls=starttls or smtps://….")
+        }
         var tls: String?
         for item in parts.queryItems ?? [] {
             guard item.name == "tls", tls == nil else {
-                throw MailFault("format", "The address takes one parameter, tls.")
+                throw MailFault("bad_format", "The address takes one parameter, tls.")
             }
             tls = item.value ?? ""
         }
@@ -86,17 +88,17 @@ public struct SMTPConfiguration: Sendable {
         case ("smtps", nil): encryption = .implicitTLS
         case ("smtp", nil), ("smtp", "starttls"): encryption = .startTLS
         case ("smtp", "none"): encryption = .none
-        default: throw MailFault("format", "The scheme is smtps, or smtp with tls=starttls or tls=none.")
+        default: throw MailFault("bad_format", "The scheme is smtps, or smtp with tls=starttls or tls=none.")
         }
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
         let usual = encryption == .implicitTLS ? 465 : encryption == .startTLS ? 587 : 25
         port = parts.port ?? usual
-        guard (1...65_535).contains(port) else { throw MailFault("format", "A port is 1 to 65535.") }
+        guard (1...65_535).contains(port) else { throw MailFault("bad_format", "A port is 1 to 65535.") }
         switch (parts.user, parts.password) {
         case (let user?, let password?) where !user.isEmpty: login = Login(user: user, password: password)
         case (nil, nil): login = nil
-        default: throw MailFault("format", "A login has a name and a password.")
+        default: throw MailFault("bad_format", "A login has a name and a password.")
         }
     }
 }

@@ -52,12 +52,12 @@ struct SMTPReplyParser {
     private mutating func endLine() throws(MailFault) -> SMTPReply? {
         defer { line.removeAll(keepingCapacity: true) }
         guard line.count >= 3, line[..<3].allSatisfy({ (0x30...0x39).contains($0) }) else {
-            throw MailFault("format", "A reply does not begin with three digits.")
+            throw MailFault("bad_format", "A reply does not begin with three digits.")
         }
         let code = line[..<3].reduce(0) { $0 * 10 + Int($1 - 0x30) }
         let mark = line.count > 3 ? line[3] : 0x20
         guard (200...599).contains(code), mark == 0x20 || mark == 0x2D, self.code ?? code == code else {
-            throw MailFault("format", "A reply's code is none, or changes between its lines.")
+            throw MailFault("bad_format", "A reply's code is none, or changes between its lines.")
         }
         lines.append(String(decoding: line.dropFirst(4), as: UTF8.self))
         guard lines.count <= Self.linesMax else {

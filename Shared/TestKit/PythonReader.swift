@@ -1,12 +1,11 @@
 import Contracts
 import Foundation
-import TestKit
 import Testing
 
 /// Messages as Python's `email`, `mail-parser` and `dkimpy` read them.
-struct PythonReader {
+public enum PythonReader {
     /// Reads messages, each under its name, with the DNS records that signatures may be verified with.
-    static func read(_ messages: [String: [UInt8]], dns: [String: String] = [:]) async throws -> JSON {
+    public static func read(_ messages: [String: [UInt8]], dns: [String: String] = [:]) async throws -> JSON {
         let python = try #require(
             ProcessInfo.processInfo.environment["DESKWIRE_TEST_PYTHON"],
             "DESKWIRE_TEST_PYTHON is not set: run deploy/test")
@@ -22,6 +21,8 @@ struct PythonReader {
         return try JSON.parse(output)
     }
 
-    static let clients = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "clients")
+    /// The folder of the Python programs.
+    public static let clients = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Tests/clients")
 }
