@@ -185,6 +185,7 @@ let package = Package(
         tests(
             "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Crypto", "Database", "Mail",
             "Messaging", "Web", "ServiceKit", "HTTPTypes", "ServiceLifecycle",
+            "ServiceLifecycleTestKit",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),

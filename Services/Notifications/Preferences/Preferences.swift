@@ -23,7 +23,7 @@ private let choices: [Field] = [
     ).defaults(to: [:]).described("On or off by channel; what is missing is as the tenant or the type has it.")
         .example(["email": false, "in_app": true]),
     .choice("digest", Digest.self).described("Gathers what goes out into one message an hour or a day."),
-    .text("digestAt", 5...5, clockFormat).described(
+    .text("digestAt", 5...5, clockFormat).example("08:00").described(
         "When the daily one goes out, on one's own clocks; 08:00 by default."),
     .json("quietHours", ["type": "object"])
         .described("`{\"start\": \"22:00\", \"end\": \"07:00\"}` on one's own clocks; messages wait for the end.")

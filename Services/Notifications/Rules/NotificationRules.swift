@@ -19,7 +19,8 @@ struct NotificationRules: Resource {
     let path = "notification_rules"
     let entity = "notification_rule"
     let summary = "Who is told of what: a type that has rules here is no longer made by the shipped ones."
-    let permissions = ResourcePermissions("notifications")
+    /// Whom a tenant has watch what is none of its customers' business, and they may read notifications.
+    let permissions = ResourcePermissions(read: "notifications.write", write: "notifications.write")
     let defaultSort = "id"
     let fields: [Field] = [
         .text("name", 1...200).required.sortable.searchable.example("Tell the requester when it is closed"),
