@@ -40,6 +40,7 @@ public struct NotificationsService: Microservice {
     private static let ticketURLSetting = "TICKET_URL"
     private static let recipientRateSetting = "NOTIFICATIONS_RECIPIENT_HOURLY_MAX"
     private static let tenantRateSetting = "NOTIFICATIONS_TENANT_MINUTE_MAX"
+    private static let retentionSetting = "NOTIFICATIONS_RETENTION_DAYS"
 
     public static let settings: [Setting] =
         [
@@ -52,6 +53,8 @@ public struct NotificationsService: Microservice {
             .integer(
                 tenantRateSetting, 1...10_000_000, default: 30_000,
                 "Messages of one tenant on one channel in a minute; further ones wait."),
+            .integer(
+                retentionSetting, 1...3_650, default: 400, "Days for which notifications and deliveries are kept."),
         ] + parts.flatMap { $0.settings }
 
     let database: Database
@@ -60,6 +63,7 @@ public struct NotificationsService: Microservice {
     private let rebuild: ProjectionRebuild
     private let outlets: Outlets
     private let limits: RateLimits
+    private let retention: Duration
 
     public init(_ platform: Platform) throws {
         let settings = platform.settings
@@ -68,15 +72,18 @@ public struct NotificationsService: Microservice {
             limits: RateLimits(
                 recipientHourlyMax: Int64(settings.integer(Self.recipientRateSetting)),
                 tenantMinuteMax: Int64(settings.integer(Self.tenantRateSetting))),
+            retention: .seconds(86_400 * settings.integer(Self.retentionSetting)),
             features: try Self.parts.map { try $0.init(platform) })
     }
 
     init(
         database: Database, ticketURL: String = "", limits: RateLimits = RateLimits(),
-        channels: [any Channel] = [InAppChannel()], features: [any Feature] = []
+        retention: Duration = .seconds(400 * 86_400), channels: [any Channel] = [InAppChannel()],
+        features: [any Feature] = []
     ) {
         self.database = database
         self.limits = limits
+        self.retention = retention
         self.features = features
         self.channels = channels + features.flatMap(\.channels)
         outlets = Outlets(
@@ -104,13 +111,14 @@ public struct NotificationsService: Microservice {
 
     public var jobs: [any Service] {
         channels.map { ChannelWorker(channel: $0, store: store(of: $0)) }
-            + [Digests(database: database, outlets: outlets), RateUpkeep(database: database), scheduledSending]
+            + [Digests(database: database, outlets: outlets), upkeep, scheduledSending]
             + features.flatMap(\.jobs)
     }
 
     public var contracts: [EventContract] { features.flatMap(\.contracts) }
 
     var scheduledSending: ScheduledSending { ScheduledSending(database: database, outlets: outlets) }
+    var upkeep: Upkeep { Upkeep(database: database, retention: retention) }
     var digests: Digests { Digests(database: database, outlets: outlets) }
 
     func store(of channel: any Channel) -> DeliveryStore {

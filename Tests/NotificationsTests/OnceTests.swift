@@ -116,4 +116,21 @@ struct OnceTests {
             #expect(channels.sorted() == ["in_app", "push", "push"])
         }
     }
+
+    @Test("what is over is forgotten in time, what is under way is not")
+    func upkeep() async throws {
+        try await NotificationsUnderTest.with(channels: [InAppChannel(), TestChannel()]) { desk in
+            let agent = try await DeliveryTests.told(desk, 3)
+            try await desk.deliver()
+            // One that still waits.
+            try await desk.ok(.post, "notification_preferences", ["userId": .uuid(agent), "digest": "daily"])
+            try await desk.give([desk.assigned(try await desk.ticket(), to: agent)])
+            #expect(try await desk.service.upkeep.forget(at: .now + .seconds(399 * 86_400)) == 0)
+            #expect(try await desk.service.upkeep.forget(at: .now + .seconds(401 * 86_400)) == 3)
+            #expect(try await desk.ok(.get, "notifications")["data"]?.arrayValue?.count == 1)
+            #expect(try await desk.deliveries().count == 2)
+            let rates = try await desk.test.superuser("SELECT count(*) FROM notifications.notification_rates")
+            #expect(rates[0][0] == "0")
+        }
+    }
 }

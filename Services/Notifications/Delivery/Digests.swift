@@ -138,20 +138,3 @@ extension Composer {
             ])
     }
 }
-
-/// Forgets windows of time that are over.
-struct RateUpkeep: Service {
-    let database: Database
-
-    func run() async throws {
-        try? await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try await Task.sleep(for: .seconds(600))
-                _ = try? await database.transaction(as: .admin) { tx in
-                    try await tx.execute(
-                        "DELETE FROM notification_rates WHERE window_start < \(Timestamp.now - .seconds(7_200))")
-                }
-            }
-        }
-    }
-}

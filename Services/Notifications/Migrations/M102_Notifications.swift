@@ -59,6 +59,7 @@ private let noticesSQL = """
     );
     CREATE INDEX notifications_inbox_idx ON notifications (tenant_id, recipient_id, id) WHERE in_inbox;
     CREATE INDEX notifications_unread_idx ON notifications (tenant_id, recipient_id) WHERE in_inbox AND read_at IS NULL;
+    CREATE INDEX notifications_created_at_idx ON notifications (created_at);
     CREATE INDEX notifications_context_id_idx ON notifications (tenant_id, context_id);
     CREATE INDEX notifications_id_idx ON notifications USING hash (id);
     SELECT secure_tenant_table('notifications');
