@@ -1,8 +1,9 @@
 import Contracts
 import Foundation
-import Mail
 import TestKit
 import Testing
+
+@testable import Mail
 
 /// Messages with a name, for other programs to read.
 enum Samples {
@@ -45,6 +46,24 @@ enum Samples {
         "controls": "bell \u{7} and escape \u{1B}[31m\n",
         "boundary": "--=_boundary\n--=_\n--\n",
     ]
+
+    /// Anything that somebody may write, the same for the same seed. Readers take some separators for line ends: those are left out.
+    static func anything(_ seed: UInt64) throws -> MailMessage {
+        var random = SeededGenerator(seed: seed)
+        func text(_ max: Int) -> String {
+            String(
+                random.text(maxLength: max).unicodeScalars.filter { scalar in
+                    ![0x1, 0x7F, 0x85, 0x2028, 0xFFFF, 0x10FFFF].contains(scalar.value)
+                }.map(Character.init))
+        }
+        var message = try Samples.message(
+            fromName: text(60), subject: text(200), text: text(2_000) + "\n", html: text(500) + "\n")
+        message.attachments = [
+            MailAttachment(
+                fileName: "a" + text(80), contentType: "application/x-any", bytes: random.bytes(maxLength: 2_000))
+        ]
+        return message
+    }
 }
 
 @Suite struct ComposeTests {
@@ -62,6 +81,7 @@ enum Samples {
             let to = [Mailbox(name: name, try EmailAddress("ada@example.com"))]
             messages["name-\(index)"] = try Samples.message(fromName: name, to: to).composed()
         }
+        for seed in seeds { messages["any-\(seed)"] = try Samples.anything(seed).composed() }
         messages["many"] = try manyRecipients.composed()
         messages["attachments"] = try withAttachments.composed()
         messages["injection"] = try injection.composed()
@@ -114,6 +134,24 @@ enum Samples {
         #expect(html == "<p>\(text.replacing("\r\n", with: "\n"))</p>\n")
         let other = alternative["mailParser"]?["html"]?.stringValue
         #expect(other?.contains("<p>") == true)
+    }
+
+    private static let seeds: Range<UInt64> = 0..<40
+
+    /// Whatever a message says, others read what was meant.
+    @Test(arguments: seeds) func anythingIsReadAsItWasMeant(seed: UInt64) async throws {
+        let meant = try Samples.anything(seed)
+        let found = try await Self.standard("any-\(seed)")
+        #expect(found["subject"]?.stringValue == HeaderText.cleaned(meant.subject))
+        #expect(found["fromName"]?.stringValue == HeaderText.cleaned(meant.from.name ?? ""))
+        #expect(found["text"]?.stringValue?.replacing("\r\n", with: "\n") == meant.text)
+        #expect(found["html"]?.stringValue?.replacing("\r\n", with: "\n") == meant.html)
+        let attachment = found["attachments"]?[0]
+        #expect(attachment?["name"]?.stringValue == HeaderText.cleaned(meant.attachments[0].fileName))
+        #expect(attachment?["bytes"]?.stringValue == Data(meant.attachments[0].bytes).base64EncodedString())
+        // Our own reader agrees.
+        let read = try MIMEEntity(meant.composed()).all
+        #expect(read.last?.content == meant.attachments[0].bytes)
     }
 
     private static let displayNames = [
@@ -274,7 +312,7 @@ enum Samples {
         #expect(thread.count == 20)
         #expect(thread.first == ids[0])
         #expect(thread.last == parent)
-        #expect(thread[18] == ids[99])
+        #expect(thread.dropLast().last == ids.last)
     }
 
     @Test(arguments: [

@@ -5,6 +5,7 @@ The folder's dns.json has the TXT records that verification may look up.
 
 import base64
 import email
+import email.header
 import email.policy
 import email.utils
 import json
@@ -49,7 +50,11 @@ def by_standard_library(raw):
                     "contentId": part["Content-ID"],
                 }
             )
+    # The newer parser keeps the space between two encoded words of a name, which RFC 2047, section 6.2, drops.
+    plain = email.message_from_bytes(raw)
+    name, _ = email.utils.parseaddr("".join(str(plain["From"]).splitlines()))
     return {
+        "fromName": str(email.header.make_header(email.header.decode_header(name))),
         "subject": message["Subject"],
         "from": mailboxes("From"),
         "to": mailboxes("To"),

@@ -24,7 +24,7 @@ struct EmailChannel: Channel {
     var concurrency: Int { client.configuration.connectionsMax }
 
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt {
-        let letter = try await letter(for: message)
+        let letter = try letter(for: message, from: try await sender(of: message.tenantId))
         do throws(SMTPError) {
             _ = try await client.send(letter.envelope, letter.bytes)
             return DeliveryReceipt(providerMessageId: letter.messageId.text, isDelivered: false)
@@ -39,13 +39,15 @@ struct EmailChannel: Channel {
         let messageId: MessageID
     }
 
-    private func letter(for message: OutboundMessage) async throws(DeliveryFailure) -> Letter {
-        let sender: EmailSender
+    private func sender(of tenantId: UUID) async throws(DeliveryFailure) -> EmailSender {
         do {
-            sender = try await senders.sender(of: message.tenantId)
+            return try await senders.sender(of: tenantId)
         } catch {
             throw .transient(code: "no_sender", detail: "The sender can't be read: \(error)", retryAfter: nil)
         }
+    }
+
+    private func letter(for message: OutboundMessage, from sender: EmailSender) throws(DeliveryFailure) -> Letter {
         do {
             let now = Timestamp.now
             let url = message.isMandatory ? nil : links.url(for: message)

@@ -171,6 +171,15 @@ extension EmailReports.Report {
         }
     }
 
+    /// The same, with a 422 for a message that is too much to read.
+    static func checked(_ bytes: [UInt8]) throws(Problem) -> [EmailReports.Report] {
+        do throws(MailFault) {
+            return try read(bytes)
+        } catch {
+            throw .invalid([Fault(.pointer(""), error.code, error.hint)])
+        }
+    }
+
     /// The delivery that a report names: by what we gave the server for that, or by the id of the message that it returns.
     private static func delivery(_ envelopeId: String?, _ messageId: MessageID?) -> UUID? {
         envelopeId.flatMap { UUID(text: $0) } ?? messageId.flatMap(EmailThread.delivery)
@@ -237,13 +246,8 @@ extension EmailReports {
         ) { call in
             var bytes: [UInt8] = []
             for try await part in call.stream { bytes += Array(part.readableBytesView) }
-            let reports: [Report]
-            do throws(MailFault) {
-                reports = try Report.read(bytes)
-            } catch {
-                throw Problem.invalid([Fault(.pointer(""), error.code, error.hint)])
-            }
-            return try await call.write { [reports] op in
+            let reports = try Report.checked(bytes)
+            return try await call.write { op in
                 var count: Int64 = 0
                 for report in reports where try await take(report, op) { count += 1 }
                 return .json(["reports": .int(count)])
