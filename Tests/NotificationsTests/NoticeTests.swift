@@ -32,7 +32,7 @@ struct NoticeTests {
             #expect(message.subject == "Jetzt Ihres: Printer on fire [T-7]")
             #expect(message.locale == "de" && message.recipientId == agent && message.attempt == 1)
             #expect(message.contextType == "ticket" && message.contextId == ticket)
-            #expect(message.html?.contains("T-7") == true)
+            #expect(message.text.contains("Priorität hoch") && message.html?.contains("T-7") == true)
             let rows = try await desk.deliveries()
             #expect(
                 rows.map { "\($0["channel"]?.stringValue ?? "") \($0["state"]?.stringValue ?? "")" }.sorted()

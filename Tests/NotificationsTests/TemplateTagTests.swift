@@ -102,6 +102,15 @@ struct TemplateTagTests {
         #expect(TemplateLocale.chain(locale, tenant: tenant) == expected)
     }
 
+    @Test("call the platform's words what people call them")
+    func labels() {
+        #expect(Labels.language("de-AT", tenant: nil) == "de" && Labels.language("fr", tenant: "de") == "de")
+        #expect(Labels.language("fr", tenant: nil) == "en")
+        #expect(Labels.label(of: "in_progress", in: "de") == "in Arbeit")
+        #expect(Labels.label(of: "in_progress", in: "en") == "in progress")
+        #expect(Labels.label(of: "at_capacity", in: "de") == "at capacity")
+    }
+
     @Test("are the tenant's before the shipped ones, and the channel's before all channels'")
     func choice() throws {
         let type = try #require(NotificationType.byName["ticket_assigned"])

@@ -135,9 +135,13 @@ struct Composer: Sendable {
         values["recipient.email"] = recipient.email
         values["actor.name"] = occurrence.actorId.flatMap { directory.people[$0]?.name }
         values["organization.name"] = tenant.name
+        let language = Labels.language(recipient.locale, tenant: tenant.locale)
+        func label(_ json: JSON?) -> String? { json?.stringValue.map { Labels.label(of: $0, in: language) } }
         if let ticket {
             for name in TicketVariables.all where name != "url" {
-                values["ticket.\(name)"] = ticket.fields[name].flatMap(Self.text)
+                values["ticket.\(name)"] =
+                    TicketVariables.labels.contains(name)
+                    ? label(ticket.fields[name]) : ticket.fields[name].flatMap(Self.text)
             }
             values["ticket.url"] = outlets.ticketURL.replacing("{tenantId}", with: tenant.id.text)
                 .replacing("{ticketId}", with: ticket.id.text)
@@ -145,6 +149,7 @@ struct Composer: Sendable {
         for (name, detail) in type.details {
             switch detail {
             case .text(let pointer): values[name] = occurrence.payload.value(at: pointer).flatMap(Self.text)
+            case .label(let pointer): values[name] = label(occurrence.payload.value(at: pointer))
             case .instant(let pointer):
                 values[name] = occurrence.payload.value(at: pointer)?.timestampValue.map {
                     LocalClock($0, in: zone).text

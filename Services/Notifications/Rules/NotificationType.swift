@@ -38,6 +38,8 @@ struct NotificationType: Sendable {
     enum Detail: Sendable {
         /// The value at a JSON pointer into the payload, as it is.
         case text(String)
+        /// One of the platform's own words, shown in the recipient's language.
+        case label(String)
         /// An instant, shown on the recipient's clocks.
         case instant(String)
         /// Seconds, shown as whole minutes.
@@ -78,7 +80,9 @@ struct NotificationType: Sendable {
 
 /// What templates can show of a ticket.
 enum TicketVariables {
-    static let all = ["id", "key", "number", "subject", "status", "priority", "type", "channel", "url"]
+    static let all = ["id", "key", "number", "subject"] + labels + ["url"]
+    /// Shown in the recipient's language.
+    static let labels = ["status", "priority", "type", "channel"]
 }
 
 /// The channels by name.

@@ -89,8 +89,9 @@ extension NotificationType {
         NotificationType(
             name: "ticket_status_changed", summary: "Your ticket has another status.", event: "ticket.status_changed",
             recipients: [.requester], channels: [ChannelName.inApp],
-            when: { !["resolved", "closed", "open"].contains($0["newStatusId"]?.stringValue ?? "") },
-            details: ["status.previous": .text("/previousStatusId"), "status.new": .text("/newStatusId")],
+            // Of the others a message or a type of their own tells.
+            when: { ["in_progress", "on_hold"].contains($0["newStatusId"]?.stringValue ?? "") },
+            details: ["status.previous": .label("/previousStatusId"), "status.new": .label("/newStatusId")],
             words: words(
                 "Your request is {{status.new}} now: {{ticket.subject}} [{{ticket.key}}]",
                 "{{ticket.key}} was {{status.previous}} and is {{status.new}} now.",
@@ -128,7 +129,7 @@ extension NotificationType {
                 "Dringend: {{ticket.subject}} [{{ticket.key}}]", "{{ticket.key}} ist jetzt dringend.")),
         NotificationType(
             name: "ticket_participant_added", summary: "You take part in a ticket.",
-            event: "ticket_participant.added", recipients: [.subject], details: ["role": .text("/role")],
+            event: "ticket_participant.added", recipients: [.subject], details: ["role": .label("/role")],
             words: words(
                 "You take part: {{ticket.subject}} [{{ticket.key}}]", "You hear of {{ticket.key}} as {{role}}.",
                 "Sie sind beteiligt: {{ticket.subject}} [{{ticket.key}}]",
@@ -171,7 +172,7 @@ extension NotificationType {
         NotificationType(
             name: "routing_failed", summary: "Nobody can take a ticket.", event: "routing_decision.failed",
             recipients: [.supervisors], channels: [ChannelName.inApp], isInternal: true,
-            details: ["reason": .text("/reason")],
+            details: ["reason": .label("/reason")],
             words: words(
                 "Nobody can take it: {{ticket.subject}} [{{ticket.key}}]", "{{ticket.key}} waits: {{reason}}.",
                 "Niemand kann es nehmen: {{ticket.subject}} [{{ticket.key}}]", "{{ticket.key}} wartet: {{reason}}.")),
@@ -186,7 +187,7 @@ extension NotificationType {
     ]
 
     private static let promise: [String: Detail] = [
-        "sla.metric": .text("/metric"), "sla.targetAt": .instant("/targetAt"),
+        "sla.metric": .label("/metric"), "sla.targetAt": .instant("/targetAt"),
     ]
     private static let late = promise.merging(["sla.overdueMinutes": .minutes("/overdueBySeconds")]) { $1 }
 

@@ -105,7 +105,7 @@ extension Composer {
         if values["organization.name"] == nil { values["organization.name"] = "Analytical Engines Ltd" }
         for (name, detail) in type.details {
             switch detail {
-            case .text: values[name] = "(\(name))"
+            case .text, .label: values[name] = "(\(name))"
             case .instant: values[name] = LocalClock(now, in: .utc).text
             case .minutes: values[name] = "12"
             }
