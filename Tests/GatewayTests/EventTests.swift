@@ -259,6 +259,19 @@ struct EventTests {
                 Caller(tenantId: .v7(), actor: .system, permissions: ["notifications.read"]), event(reader)))
     }
 
+    @Test(
+        "mail to others is for those who look after notifications",
+        arguments: [
+            "outbound_email.queued", "email.bounced", "email_complaint.received", "email_setting.updated",
+            "email_dkim_key.created",
+        ])
+    func mail(name: String) {
+        let supervisor = Caller(tenantId: .v7(), actor: .user(.v7()), permissions: Role.supervisor.permissions)
+        #expect(EventVisibility.allows(supervisor, name: name))
+        let agent = Caller(tenantId: .v7(), actor: .user(.v7()), permissions: Role.agent.permissions)
+        #expect(!EventVisibility.allows(agent, name: name))
+    }
+
     @Test("simulating checks against the schema, with every issue; a dry run publishes nothing")
     func simulate() async throws {
         try await GatewayUnderTest.with { gateway in

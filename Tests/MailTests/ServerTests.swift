@@ -116,6 +116,19 @@ private final class RealServer: Sendable {
         }
     }
 
+    /// The certificate is compared with the name that was asked for, not with where it led.
+    @Test(arguments: [SMTPConfiguration.Encryption.startTLS, .implicitTLS])
+    func aServerKnownByItsNameOnly(encryption: SMTPConfiguration.Encryption) async throws {
+        try await with(encryption, names: "DNS:localhost") { server, authority in
+            let client = try server.client(encryption) {
+                $0.host = "localhost"
+                $0.authorityFile = authority.certificate
+            }
+            _ = try await client.send(.to("ada@example.com"), Samples.message().composed())
+            #expect(try server.taken().count == 1)
+        }
+    }
+
     @Test func takesAddressesBeyondASCII() async throws {
         try await RealServer.with { server in
             let client = try server.client(.none) { _ in }

@@ -39,11 +39,16 @@ private struct MailDesk: Sendable {
 
     /// Tells an agent of as many assignments of one ticket, by mail; answers the ticket.
     @discardableResult
-    func tell(_ count: Int = 1) async throws -> UUID {
+    func tell(_ count: Int = 1, mandatory: Bool = false) async throws -> UUID {
         let agent = UUID.v7()
         try await desk.user(agent, ["agent"], ["email": "ada@example.com", "displayName": "Ada Lovelace"])
         let ticket = try await desk.ticket()
         try await desk.give((0..<count).map { _ in desk.assigned(ticket, to: agent) })
+        if mandatory {
+            try await desk.database.transaction(as: .tenant(desk.tenant)) { tx in
+                _ = try await tx.execute("UPDATE notifications SET is_mandatory = true")
+            }
+        }
         try await desk.deliver()
         return ticket
     }
@@ -264,6 +269,10 @@ private struct MailDesk: Sendable {
             #expect(told.map { $0.payload["recipientEmail"] } == ["ada@example.com"])
             try await mail.tell()
             #expect(mail.sink.messages.count == 1)
+            // Except for what nobody can refuse, which has no such link.
+            try await mail.tell(mandatory: true)
+            #expect(mail.sink.messages.count == 2)
+            #expect(try mail.mail(1).field("list-unsubscribe") == nil)
         }
     }
 

@@ -13,6 +13,8 @@ enum EventVisibility {
     private static let families: [(prefix: String, permission: String)] = [
         ("ticket_sla", "sla.read"), ("sla", "sla.read"), ("ticket", "tickets.read"), ("kb_", "knowledge.read"),
         ("notification", "notifications.read"), ("routing", "routing.read"),
+        // Whom is written to, and what about.
+        ("email", "notifications.write"), ("outbound_email", "notifications.write"),
     ]
 
     static func permission(of name: String) -> String? {

@@ -65,7 +65,9 @@ struct DeliveryStore: Sendable {
                 d.address, n.locale, d.subject, d.text, d.html, n.context_type, n.context_id, n.is_mandatory,
                 d.created_at, d.attempts::bigint,
                 EXISTS (SELECT FROM notification_suppressions AS s
-                    WHERE s.tenant_id = d.tenant_id AND s.channel = d.channel AND s.address = lower(d.address)) AS suppressed
+                    WHERE s.tenant_id = d.tenant_id AND s.channel = d.channel AND s.address = lower(d.address)
+                        -- Nobody can unsubscribe from what is mandatory.
+                        AND NOT (n.is_mandatory AND s.reason = 'unsubscribed')) AS suppressed
             """)
         let claims = try rows.map(Self.claim)
         let waits = try await limits.take(claims, channel: channel, now: now, in: tx)

@@ -83,7 +83,7 @@ struct DKIMKeys: Resource {
         let usual = "dw\(draft.id.text.suffix(12))"
         let selector = try Self.name(draft.values.string("selector") ?? usual, at: "/selector")
         let algorithm = draft.values.string("algorithm").flatMap(DKIMKey.Algorithm.init(rawValue:)) ?? .rsa
-        let key = try DKIMKey.generate(algorithm)
+        let key = try await DKIMKey.generateAside(algorithm)
         draft.values.set("domain", domain.ascii)
         draft.values.set("selector", selector.ascii)
         draft.values.set("dnsName", "\(selector.ascii)._domainkey.\(domain.ascii)")

@@ -1,5 +1,6 @@
 import Crypto
 import CryptoExtras
+import NIOPosix
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -30,6 +31,11 @@ public struct DKIMKey: Sendable {
         case .rsa: DKIMKey(.rsa(try _RSA.Signing.PrivateKey(keySize: .bits2048)))
         case .ed25519: DKIMKey(.ed25519(Curve25519.Signing.PrivateKey()))
         }
+    }
+
+    /// The same on a thread of its own: primes for RSA take their time, and nobody else is to wait for them.
+    public static func generateAside(_ algorithm: Algorithm) async throws -> DKIMKey {
+        try await NIOThreadPool.singleton.runIfActive { try generate(algorithm) }
     }
 
     /// Reads what `privateBytes` gave.
