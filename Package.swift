@@ -126,10 +126,11 @@ let package = Package(
             "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
             "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
             "NIOHTTPTypesHTTP1", "NIOPosix", "ServiceLifecycle", "Tracing", "UnixSignals", "Yams"),
+        shared("Outbound", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
         shared("Projections", "Contracts", "Database", "Messaging", "Web", "HTTPTypes", "Logging"),
         shared(
             "TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
-            "HummingbirdTesting", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
+            "HummingbirdTesting", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
 
         .executableTarget(
             name: "Deskwire",
@@ -177,6 +178,7 @@ let package = Package(
         tests(
             "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
             "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests("Outbound", "Outbound", "TestKit", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
         tests("Search", "Search", "Database", "TestKit"),
         tests(
             "Knowledge", "Knowledge", "Contracts", "Database", "Markup", "Messaging", "Search", "Web", "ServiceKit",
@@ -184,8 +186,7 @@ let package = Package(
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests(
             "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Crypto", "Database", "Mail",
-            "Messaging", "Web", "ServiceKit", "HTTPTypes", "ServiceLifecycle",
-            "ServiceLifecycleTestKit",
+            "Messaging", "Outbound", "Web", "ServiceKit", "HTTPTypes", "ServiceLifecycle", "ServiceLifecycleTestKit",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
@@ -199,6 +200,7 @@ let package = Package(
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
         + service(
             "Notifications", "BusinessTime", "Conditions", "Crypto", "Mail", "Markup", "Mustache", "NIOCore",
-            "Projections")
+            "Outbound",
+            "Projections", "ServiceLifecycle")
         + service("Knowledge", "Crypto", "Markup", "Mustache", "NIOCore", "Projections", "Search")
 )

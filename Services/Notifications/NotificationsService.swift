@@ -1,11 +1,12 @@
 // notifications: Tells people what happened, by the channels they chose.
 //
 // Owns      the schema `notifications`: rules, templates, preferences, notifications with their deliveries, the suppression
-//           list, scheduled messages, senders of mail with their keys and what was reported of it; and copies of tickets with
-//           their participants, users, agents and organizations.
+//           list, scheduled messages, senders of mail with their keys and what was reported of it, push subscriptions, webhooks;
+//           and copies of tickets with their participants, users, agents and organizations.
 // Emits     notification.sent/delivered/failed/read, outbound_email.queued/sent/failed, email.bounced/delivered/unsubscribed,
-//           email_complaint.received, and created/updated/deleted of what tenants set up
-// Listens   to ticket, SLA, routing, user and API key events, to tell people; to agent and organization events, for its copies.
+//           email_complaint.received, webhook_endpoint.disabled, and created/updated/deleted of what tenants set up
+// Listens   to ticket, SLA, routing, user and API key events, to tell people; to agent and organization events, for its copies;
+//           to everything, for webhooks.
 
 import Contracts
 import Database
@@ -25,7 +26,7 @@ public struct NotificationsService: Microservice {
         ] + parts.flatMap { $0.migrations }
 
     /// The parts that stand on their own.
-    static let parts: [any Feature.Type] = [EmailFeature.self]
+    static let parts: [any Feature.Type] = [EmailFeature.self, HTTPChannels.self, Webhooks.self]
 
     private static let organizations = Projection(
         service: name, entity: "organization", table: "organizations",

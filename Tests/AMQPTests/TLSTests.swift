@@ -1,5 +1,4 @@
 import AMQP
-import Foundation
 import TestKit
 import Testing
 
