@@ -29,13 +29,14 @@ private final class DocumentedReceiver {
         folder = FileManager.default.temporaryDirectory.appending(path: "deskwire-receiver-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Self.code("python").write(to: folder.appending(path: "receiver.py"), atomically: true, encoding: .utf8)
-        FileManager.default.createFile(atPath: output.path, contents: nil)
+        try Data().write(to: output)
         let handle = try FileHandle(forWritingTo: output)
         process.executableURL = URL(filePath: python)
         process.arguments = [folder.appending(path: "receiver.py").path]
         process.environment = ["WEBHOOK_SECRET": secret, "PORT": "0"]
         process.standardOutput = handle
-        process.standardError = handle
+        // Its log of requests.
+        process.standardError = FileHandle.nullDevice
         try process.run()
     }
 
@@ -48,10 +49,11 @@ private final class DocumentedReceiver {
         return try #require(lines.compactMap { Int($0.dropFirst("listening ".count)) }.first)
     }
 
-    func stop() {
-        process.terminate()
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(at: folder)
+    func stop() async throws {
+        // Not TERM: a child of a thread that blocks signals, as Swift's do, never hears it.
+        kill(process.processIdentifier, SIGKILL)
+        try await eventually("the receiver has ended") { !process.isRunning }
+        try FileManager.default.removeItem(at: folder)
     }
 }
 
@@ -63,10 +65,15 @@ struct WebhookClientTests {
         _ body: (DocumentedReceiver) async throws -> Void
     ) async throws {
         let receiver = try DocumentedReceiver(secret: secret)
-        defer { receiver.stop() }
         let url = "http://127.0.0.1:\(try await receiver.port())/"
         _ = try await hooks.ok(.patch, "webhook_endpoints/\(endpoint)", ["url": .string(url)])
-        try await body(receiver)
+        do {
+            try await body(receiver)
+        } catch {
+            try await receiver.stop()
+            throw error
+        }
+        try await receiver.stop()
     }
 
     @Test("The documented receiver takes what we sign, with the old secret while it lasts, and nothing else")

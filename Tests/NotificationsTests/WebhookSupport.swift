@@ -30,21 +30,20 @@ struct WebhookService: Microservice {
     var routes: [Route] { webhooks.routes }
     var handlers: [MessageHandler] { webhooks.handlers }
 
-    /// Receivers are on this host, and what fails is tried again at once.
     static func webhooks(_ database: Database, allowing blocks: [String] = ["127.0.0.0/8"]) -> Webhooks {
-        let client = try! OutboundClient(
-            policy: AddressPolicy(allowed: blocks.compactMap { AddressBlock($0) }), allowsPlain: true,
-            limits: patient)
-        return Webhooks(database: database, client: client, box: SecretBox([String(repeating: "s", count: 32)]))
+        Webhooks(
+            database: database, client: localClient(allowing: blocks),
+            box: SecretBox([String(repeating: "s", count: 32)]))
     }
+}
 
-    /// No request of a test ends because the machine is slow.
-    private static var patient: OutboundClient.Limits {
-        var limits = OutboundClient.Limits()
-        limits.totalTime = .seconds(600)
-        limits.connectTime = .seconds(600)
-        return limits
-    }
+/// A client whose receivers are on this host, and none of whose requests ends because the machine is slow.
+func localClient(allowing blocks: [String] = ["127.0.0.0/8"]) -> OutboundClient {
+    var limits = OutboundClient.Limits()
+    limits.totalTime = .seconds(600)
+    limits.connectTime = .seconds(600)
+    return try! OutboundClient(
+        policy: AddressPolicy(allowed: blocks.compactMap { AddressBlock($0) }), allowsPlain: true, limits: limits)
 }
 
 typealias WebhooksUnderTest = ServiceUnderTest<WebhookService>

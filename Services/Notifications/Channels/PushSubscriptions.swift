@@ -2,6 +2,7 @@
 
 import Contracts
 import Database
+import HTTPTypes
 import Outbound
 import Web
 
