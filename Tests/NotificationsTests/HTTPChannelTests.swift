@@ -175,7 +175,7 @@ private struct PushService: Microservice {
         channel = WebPushChannel(database: database, client: localClient(), identity: Self.identity)
     }
 
-    var resources: [any Resource] { [PushSubscriptions(client: channel.client)] }
+    var resources: [any Resource] { [PushSubscriptions(client: channel.client), SlackHooks(client: channel.client)] }
     var routes: [Route] { [PushSubscriptions.keyRoute(channel.identity)] }
 }
 
@@ -317,6 +317,26 @@ struct WebPushChannelTests {
             }
             #expect(found == [push.supervisorId: [id]])
             #expect(try await push.send(.delete, "push_subscriptions/\(id)").status == 204)
+        }
+    }
+
+    @Test("Everybody has their own chats")
+    func chats() async throws {
+        try await Self.run { push in
+            let url = "https://hooks.slack.com/services/T/B/x"
+            let id = try #require(try await push.ok(.post, "slack_hooks", ["url": .string(url)])["id"]?.stringValue)
+            #expect(try await push.send(.post, "slack_hooks", ["url": .string(url)]).status == 409)
+            let inside = try await push.send(.post, "slack_hooks", ["url": "https://192.168.1.1/"])
+            #expect(inside.status == 422 && inside.faults == ["/url private"])
+            let other = push.caller(["notifications.read"])
+            #expect(try await push.ok(.get, "slack_hooks", as: other)["data"] == [])
+            #expect(try await push.send(.delete, "slack_hooks/\(id)", as: other).status == 404)
+            let found = try await push.database.transaction(as: .admin, readOnly: true) { tx in
+                try await SlackHooks.addresses(
+                    of: [push.supervisorId, push.agentId], tenantId: push.tenant, in: tx)
+            }
+            #expect(found == [push.supervisorId: [url]])
+            #expect(try await push.send(.delete, "slack_hooks/\(id)").status == 204)
         }
     }
 

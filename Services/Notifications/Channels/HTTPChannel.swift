@@ -43,10 +43,16 @@ extension OutboundClient {
     func exchange(
         _ url: String, headers: [(name: String, value: String)], body: [UInt8]
     ) async throws(DeliveryFailure) -> OutboundAnswer {
+        try await outcome(url, headers: headers, body: body).mapError { DeliveryFailure($0) }.get()
+    }
+
+    private func outcome(
+        _ url: String, headers: [(name: String, value: String)], body: [UInt8]
+    ) async -> Result<OutboundAnswer, OutboundError> {
         do throws(OutboundError) {
-            return try await send(OutboundRequest(try OutboundURL(url), headers: headers, body: body))
+            return .success(try await send(OutboundRequest(try OutboundURL(url), headers: headers, body: body)))
         } catch {
-            throw DeliveryFailure(error)
+            return .failure(error)
         }
     }
 }

@@ -7,7 +7,7 @@ import Web
 
 /// Text messages, push messages and chats: those that an operator has set up.
 struct HTTPChannels: Feature {
-    static let migrations: [Migration] = [.pushSubscriptions]
+    static let migrations: [Migration] = [.pushSubscriptions, .slackHooks]
     static let settings: [Setting] = SMSChannel.settings + WebPushChannel.settings
 
     let channels: [any Channel]
@@ -22,12 +22,15 @@ struct HTTPChannels: Feature {
         if let sms = SMSChannel(platform.settings, client: client) { channels.append(sms) }
         if let push { channels.append(push) }
         self.channels = channels
-        resources = [PushSubscriptions(client: client)]
+        resources = [PushSubscriptions(client: client), SlackHooks(client: client)]
         routes = [PushSubscriptions.keyRoute(push?.identity)]
         sources = [
             AddressSource(channel: "push") { users, tenantId, tx in
                 try await PushSubscriptions.addresses(of: users, tenantId: tenantId, in: tx)
-            }
+            },
+            AddressSource(channel: "slack") { users, tenantId, tx in
+                try await SlackHooks.addresses(of: users, tenantId: tenantId, in: tx)
+            },
         ]
     }
 }

@@ -26,7 +26,8 @@ struct WebPushChannel: Channel {
     private static let keptSeconds = 3 * 86_400
 
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt {
-        guard let id = UUID(text: message.address), let subscription = try await subscription(id, of: message.tenantId)
+        guard let id = UUID(text: message.address),
+            let subscription = try await subscription(id, of: message.tenantId).get()
         else {
             throw .permanent(code: "unsubscribed", detail: "There is no such subscription any more.", suppress: false)
         }
@@ -38,7 +39,7 @@ struct WebPushChannel: Channel {
             return DeliveryReceipt(providerMessageId: answer.header("location"), isDelivered: false)
         case 404, 410:
             // RFC 8030, section 7.3: the subscription has ended.
-            try await forget(id, of: message.tenantId)
+            try await forget(id, of: message.tenantId).get()
             throw .permanent(code: "unsubscribed", detail: "The browser has ended the subscription.", suppress: false)
         default:
             throw DeliveryFailure(answer, at: .now)
@@ -91,7 +92,7 @@ struct WebPushChannel: Channel {
 
     // MARK: Subscriptions
 
-    private func subscription(_ id: UUID, of tenantId: UUID) async throws(DeliveryFailure) -> Subscription? {
+    private func subscription(_ id: UUID, of tenantId: UUID) async -> Result<Subscription?, DeliveryFailure> {
         do {
             let row = try await database.lookup(as: .tenant(tenantId)) { tx in
                 try await tx.first(
@@ -100,22 +101,23 @@ struct WebPushChannel: Channel {
             }
             guard let (endpoint, point, secret) = try row?.decode((String, String, String).self),
                 let keys = PushKeys(p256dh: point, auth: secret)
-            else { return nil }
-            return Subscription(endpoint: endpoint, keys: keys)
+            else { return .success(nil) }
+            return .success(Subscription(endpoint: endpoint, keys: keys))
         } catch {
-            throw .transient(code: "database", detail: "\(error)", retryAfter: nil)
+            return .failure(.transient(code: "database", detail: "\(error)", retryAfter: nil))
         }
     }
 
-    private func forget(_ id: UUID, of tenantId: UUID) async throws(DeliveryFailure) {
+    private func forget(_ id: UUID, of tenantId: UUID) async -> Result<Void, DeliveryFailure> {
         do {
             try await database.transaction(as: .tenant(tenantId)) { tx in
                 let op = Operation(tx: tx, tenantId: tenantId)
                 guard let record = try await PushSubscriptions.find(id, in: op) else { return }
                 try await PushSubscriptions.store.delete(record, in: op)
             }
+            return .success(())
         } catch {
-            throw .transient(code: "database", detail: "\(error)", retryAfter: nil)
+            return .failure(.transient(code: "database", detail: "\(error)", retryAfter: nil))
         }
     }
 }
