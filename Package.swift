@@ -114,6 +114,7 @@ let package = Package(
         shared("Conditions", "Contracts"),
         shared("BusinessTime", "Contracts"),
         shared("Markup", "CMarkGFM", "CLibXML2"),
+        shared("Mail", "Contracts", "Crypto", "CryptoExtras", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
         shared("Database", "Contracts", "CLibPQ", "Logging", "ServiceLifecycle"),
         shared("Search", "Database"),
         shared("AMQP", "CRabbitMQ", "Logging", "ServiceLifecycle"),
@@ -125,10 +126,11 @@ let package = Package(
             "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
             "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
             "NIOHTTPTypesHTTP1", "NIOPosix", "ServiceLifecycle", "Tracing", "UnixSignals", "Yams"),
+        shared("Outbound", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
         shared("Projections", "Contracts", "Database", "Messaging", "Web", "HTTPTypes", "Logging"),
         shared(
             "TestKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "ServiceKit", "Hummingbird",
-            "HummingbirdTesting", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
+            "HummingbirdTesting", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
 
         .executableTarget(
             name: "Deskwire",
@@ -138,8 +140,9 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: dependencies([
-                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "NIOCore",
-                "NIOHTTP1",
+                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "Mail",
+                "NIOCore",
+                "NIOHTTP1", "NIOPosix",
             ]),
             path: "Benchmarks/Bench", swiftSettings: settings),
 
@@ -147,6 +150,7 @@ let package = Package(
         tests("Conditions", "Conditions", "Contracts"),
         tests("BusinessTime", "BusinessTime", "Contracts", "TestKit"),
         tests("Markup", "Markup", "TestKit"),
+        tests("Mail", "Mail", "Contracts", "TestKit", "Crypto", "Logging", "NIOCore", "NIOPosix", "NIOSSL"),
         tests("Database", "Database", "Contracts", "TestKit"),
         tests("AMQP", "AMQP", "TestKit", "Logging", "NIOCore", "NIOPosix"),
         tests("Messaging", "Messaging", "Contracts", "Database", "AMQP", "TestKit", "Logging", "ServiceLifecycle"),
@@ -174,10 +178,15 @@ let package = Package(
         tests(
             "SLA", "SLA", "AMQP", "BusinessTime", "Conditions", "Contracts", "Database", "Messaging", "Projections",
             "Web", "ServiceKit", "HTTPTypes", "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests("Outbound", "Outbound", "TestKit", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
         tests("Search", "Search", "Database", "TestKit"),
         tests(
             "Knowledge", "Knowledge", "Contracts", "Database", "Markup", "Messaging", "Search", "Web", "ServiceKit",
             "HTTPTypes",
+            "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
+        tests(
+            "Notifications", "Notifications", "AMQP", "BusinessTime", "Contracts", "Crypto", "Database", "Mail",
+            "Messaging", "Outbound", "Web", "ServiceKit", "HTTPTypes", "ServiceLifecycle", "ServiceLifecycleTestKit",
             "Hummingbird", "HummingbirdTesting", "Logging", "NIOCore", "TestKit"),
         tests("System", "Contracts", "TestKit", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"),
         tests("Tidy", "Contracts"),
@@ -189,6 +198,9 @@ let package = Package(
         + service("Tickets", "Crypto", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
-        + service("Notifications", "Projections")
+        + service(
+            "Notifications", "BusinessTime", "Conditions", "Crypto", "Mail", "Markup", "Mustache", "NIOCore",
+            "Outbound",
+            "Projections", "ServiceLifecycle")
         + service("Knowledge", "Crypto", "Markup", "Mustache", "NIOCore", "Projections", "Search")
 )

@@ -23,16 +23,17 @@ struct Bench: AsyncParsableCommand {
 
     @Option(
         help:
-            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing; repeatable."
+            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing, mail; repeatable."
     )
     var only: [String] = []
 
     func run() async throws {
         var table = ResultTable()
-        // Arithmetic alone needs no stack.
-        if !only.isEmpty, Set(only).isSubset(of: ["deadlines", "conditions"]) {
+        // These need no stack.
+        if !only.isEmpty, Set(only).isSubset(of: ["deadlines", "conditions", "mail"]) {
             if only.contains("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
             if only.contains("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
+            if only.contains("mail") { try await MailMeasure().run(into: &table) }
             return print(table.text)
         }
         let stack = try StackUnderTest()
@@ -58,6 +59,7 @@ struct Bench: AsyncParsableCommand {
             try await ReadMeasure(stack: stack, seconds: seconds, tickets: rows).run(into: &table)
         }
         if try await wants("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
+        if try await wants("mail") { try await MailMeasure().run(into: &table) }
         if try await wants("routing") { try await RoutingMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
         if try await wants("sweeper") { try await SweeperMeasure(stack: stack, running: clocks).run(into: &table) }

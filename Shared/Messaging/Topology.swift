@@ -96,7 +96,7 @@ public struct Topology: Sendable, Hashable {
 }
 
 /// A pattern of event names as topic exchanges match them: `*` is one word, `#` any number.
-struct TopicPattern: Sendable, Hashable {
+public struct TopicPattern: Sendable, Hashable {
     private let words: [Substring]
     let text: String
 
@@ -105,7 +105,21 @@ struct TopicPattern: Sendable, Hashable {
         words = text.split(separator: ".", omittingEmptySubsequences: false)
     }
 
-    func matches(_ name: String) -> Bool {
+    /// A pattern that somebody gave. Nil where it is none: an empty word, other characters than `a-z0-9_-` beside `*` and `#`, or
+    /// more words than any event's name comes near to, which would make matching slow.
+    public init?(checking text: String) {
+        guard text.utf8.count <= 255 else { return nil }
+        self.init(text)
+        guard words.count <= 8, words.allSatisfy({ $0 == "*" || $0 == "#" || Self.isWord($0) }) else { return nil }
+    }
+
+    private static func isWord(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 || $0 == 45 }
+    }
+
+    /// Whether an event's name (`ticket.created`, without the exchange) matches.
+    public func matches(_ name: String) -> Bool {
         Self.matches(words[...], name.split(separator: ".", omittingEmptySubsequences: false)[...])
     }
 

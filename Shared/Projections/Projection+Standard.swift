@@ -17,13 +17,14 @@ extension Projection {
     }
 
     /// Users, from the events of the gateway.
-    public static func users(of service: String) -> Projection {
+    /// - Parameter more: What the service copies beyond what every service does; its table gets them in a migration of its own.
+    public static func users(of service: String, adding more: [ProjectedField] = []) -> Projection {
         Projection(
             service: service, entity: "user", table: "users",
             fields: [
                 .text("email").filterable, .text("displayName").sortable, .texts("roles"), .text("status").filterable,
                 .text("locale"), .text("timezone"),
-            ],
+            ] + more,
             facts: [UserDeactivated.name: { _ in ["status": "deactivated"] }])
     }
 }

@@ -17,6 +17,14 @@ public final class TCPProxy: Sendable {
             self.certificateFile = certificateFile
             self.keyFile = keyFile
         }
+
+        func serverContext() throws -> NIOSSLContext {
+            let chain = try NIOSSLCertificate.fromPEMFile(certificateFile)
+            let key = try NIOSSLPrivateKey(file: keyFile, format: .pem)
+            return try NIOSSLContext(
+                configuration: .makeServerConfiguration(
+                    certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)))
+        }
     }
 
     private struct State {
@@ -42,15 +50,7 @@ public final class TCPProxy: Sendable {
 
     /// Starts a proxy on a free port.
     public static func start(to host: String, port: Int, identity: Identity? = nil) async throws -> TCPProxy {
-        var tls: NIOSSLContext?
-        if let identity {
-            let chain = try NIOSSLCertificate.fromPEMFile(identity.certificateFile)
-            let key = try NIOSSLPrivateKey(file: identity.keyFile, format: .pem)
-            tls = try NIOSSLContext(
-                configuration: .makeServerConfiguration(
-                    certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)))
-        }
-        let proxy = TCPProxy(target: (host, port), tls: tls)
+        let proxy = TCPProxy(target: (host, port), tls: try identity?.serverContext())
         try await proxy.listen()
         return proxy
     }

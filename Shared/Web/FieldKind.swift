@@ -32,7 +32,7 @@ extension Field {
         /// JSON Schema's `pattern`, if it has one.
         let pattern: String?
         let description: String
-        let isMet: @Sendable (String) -> Bool
+        public let isMet: @Sendable (String) -> Bool
 
         /// A format of one's own; `pattern` is what the documentation shows.
         public init(

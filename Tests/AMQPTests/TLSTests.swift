@@ -1,49 +1,13 @@
 import AMQP
-import Foundation
 import TestKit
 import Testing
-
-/// A private certificate authority and a server certificate of it, made by openssl for one test.
-private struct Authority {
-    let folder: URL
-
-    var certificate: String { folder.appending(path: "ca.pem").path }
-    var identity: TCPProxy.Identity {
-        TCPProxy.Identity(
-            certificateFile: folder.appending(path: "server.pem").path,
-            keyFile: folder.appending(path: "server.key").path)
-    }
-
-    static func make(subjectAlternativeName: String, days: Int = 2) async throws -> Authority {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "deskwire-tls-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        func openssl(_ arguments: String...) async throws {
-            try await Shell.run(["openssl"] + arguments)
-        }
-        func path(_ name: String) -> String { folder.appending(path: name).path }
-        try await openssl(
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test authority",
-            "-keyout", path("ca.key"), "-out", path("ca.pem"))
-        try await openssl(
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker", "-keyout", path("server.key"),
-            "-out", path("server.csr"))
-        try "subjectAltName=\(subjectAlternativeName)\n"
-            .write(toFile: path("names"), atomically: true, encoding: .utf8)
-        try await openssl(
-            "x509", "-req", "-in", path("server.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
-            "-CAcreateserial", "-days", "\(days)", "-extfile", path("names"), "-out", path("server.pem"))
-        return Authority(folder: folder)
-    }
-
-    /// Deletes its files.
-    func remove() { try? FileManager.default.removeItem(at: folder) }
-}
 
 @Suite("TLS")
 struct TLSTests {
     /// Connects through a proxy that terminates TLS; answers the first failure, or nil when it worked.
     private func connect(
-        trusting authority: Authority?, identity: TCPProxy.Identity?, host: String = "127.0.0.1", verifies: Bool = true
+        trusting authority: TestAuthority?, identity: TCPProxy.Identity?, host: String = "127.0.0.1",
+        verifies: Bool = true
     ) async throws -> AMQPError? {
         try await TestBroker.with { broker in
             try await TCPProxy.with(to: broker.address.host, port: broker.address.port, identity: identity) { proxy in
@@ -87,16 +51,16 @@ struct TLSTests {
 
     @Test("A broker with a trusted certificate is talked to", arguments: ["127.0.0.1", "localhost"])
     func trusted(host: String) async throws {
-        let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1,DNS:localhost")
+        let authority = try await TestAuthority.make(subjectAlternativeName: "IP:127.0.0.1,DNS:localhost")
         defer { authority.remove() }
         #expect(try await connect(trusting: authority, identity: authority.identity, host: host) == nil)
     }
 
     @Test("A certificate of another authority is refused")
     func untrusted() async throws {
-        let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        let authority = try await TestAuthority.make(subjectAlternativeName: "IP:127.0.0.1")
         defer { authority.remove() }
-        let other = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        let other = try await TestAuthority.make(subjectAlternativeName: "IP:127.0.0.1")
         defer { other.remove() }
         let failure = try await connect(trusting: other, identity: authority.identity)
         #expect(failure?.kind == .tls)
@@ -109,7 +73,7 @@ struct TLSTests {
         "A certificate for another host is refused",
         arguments: [("127.0.0.1", "DNS:localhost,IP:127.0.0.2"), ("localhost", "DNS:broker.example,IP:127.0.0.1")])
     func wrongName(host: String, names: String) async throws {
-        let authority = try await Authority.make(subjectAlternativeName: names)
+        let authority = try await TestAuthority.make(subjectAlternativeName: names)
         defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: authority.identity, host: host)
         #expect(failure?.kind == .tls)
@@ -118,7 +82,7 @@ struct TLSTests {
 
     @Test("An expired certificate is refused")
     func expired() async throws {
-        let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1", days: -1)
+        let authority = try await TestAuthority.make(subjectAlternativeName: "IP:127.0.0.1", days: -1)
         defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: authority.identity)
         #expect(failure?.kind == .tls)
@@ -127,7 +91,7 @@ struct TLSTests {
 
     @Test("A broker without TLS is not talked to in clear")
     func plainBroker() async throws {
-        let authority = try await Authority.make(subjectAlternativeName: "IP:127.0.0.1")
+        let authority = try await TestAuthority.make(subjectAlternativeName: "IP:127.0.0.1")
         defer { authority.remove() }
         let failure = try await connect(trusting: authority, identity: nil)
         #expect(failure != nil)

@@ -241,6 +241,37 @@ struct EventTests {
         #expect(!EventVisibility.allows(narrow, name: "user.created"))
     }
 
+    @Test("a notification's events are for whom it was sent to")
+    func notifications() throws {
+        let reader = UUID.v7()
+        func event(_ recipient: UUID) -> FeedEvent {
+            FeedEvent(
+                tenantId: .v7(), eventId: .v7(), name: "notification.sent", schemaRef: "",
+                aggregate: .init(type: "notification", id: .v7()), sequence: 1, occurredAt: .now, source: nil,
+                traceparent: nil, payload: JSON.object(["recipientId": .uuid(recipient)]).serialized())
+        }
+        let agent = Caller(tenantId: .v7(), actor: .user(reader), permissions: Role.agent.permissions)
+        #expect(EventVisibility.allows(agent, event(reader)))
+        #expect(!EventVisibility.allows(agent, event(.v7())))
+        #expect(EventVisibility.allows(Caller(tenantId: .v7(), actor: .user(.v7()), permissions: ["*"]), event(reader)))
+        #expect(
+            !EventVisibility.allows(
+                Caller(tenantId: .v7(), actor: .system, permissions: ["notifications.read"]), event(reader)))
+    }
+
+    @Test(
+        "mail to others is for those who look after notifications",
+        arguments: [
+            "outbound_email.queued", "email.bounced", "email_complaint.received", "email_setting.updated",
+            "email_dkim_key.created",
+        ])
+    func mail(name: String) {
+        let supervisor = Caller(tenantId: .v7(), actor: .user(.v7()), permissions: Role.supervisor.permissions)
+        #expect(EventVisibility.allows(supervisor, name: name))
+        let agent = Caller(tenantId: .v7(), actor: .user(.v7()), permissions: Role.agent.permissions)
+        #expect(!EventVisibility.allows(agent, name: name))
+    }
+
     @Test("simulating checks against the schema, with every issue; a dry run publishes nothing")
     func simulate() async throws {
         try await GatewayUnderTest.with { gateway in

@@ -42,6 +42,7 @@ import Testing
         "Shared/Contracts": [],
         "Shared/BusinessTime": ["Contracts"],
         "Shared/Conditions": ["Contracts"],
+        "Shared/Mail": ["Contracts"],
         "Shared/Database": ["Contracts", "CLibPQ"],
         "Shared/AMQP": ["CRabbitMQ"],
         "Shared/Messaging": ["Contracts", "Database", "AMQP"],

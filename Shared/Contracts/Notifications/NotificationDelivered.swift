@@ -10,6 +10,7 @@ public struct NotificationDelivered: Event {
     public static let summary = "A notification was delivered."
     public static let category = "Email + Notifications + Surveys"
     public static let owner = "notifications"
+    public static let status = EventStatus.emitted
 
     public var notificationId: UUID
     public var channel: NotificationSent.Channel

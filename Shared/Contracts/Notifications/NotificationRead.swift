@@ -10,6 +10,7 @@ public struct NotificationRead: Event {
     public static let summary = "A notification was read."
     public static let category = "Email + Notifications + Surveys"
     public static let owner = "notifications"
+    public static let status = EventStatus.emitted
     public static let notes = ["client": "Where it was read, such as web or ios."]
 
     public var notificationId: UUID

@@ -10,7 +10,11 @@ public struct NotificationSent: Event {
     public static let summary = "A notification was sent."
     public static let category = "Email + Notifications + Surveys"
     public static let owner = "notifications"
-    public static let notes = ["contextType": "What it is about, such as ticket."]
+    public static let status = EventStatus.emitted
+    public static let notes = [
+        "contextType": "What it is about, such as ticket.",
+        "recipientId": "A user, or an id that stands for the mailbox of somebody who is none.",
+    ]
 
     public enum Channel: String, Sendable, Codable, CaseIterable {
         case email

@@ -1,0 +1,67 @@
+// Addresses that nothing is sent to any more.
+
+import Contracts
+import Database
+import Web
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Why nothing is sent to an address.
+enum SuppressionReason: String, CaseIterable, Sendable {
+    case hardBounce = "hard_bounce"
+    case complaint, unsubscribed
+    /// The far side says that there is nobody.
+    case gone
+    case manual
+}
+
+/// The suppression list: kept by bounces and complaints, and by hand. Deleting an entry lifts it.
+struct Suppressions: Resource {
+    static let store: ResourceStore<Suppressions> = ResourceStore(Suppressions())
+
+    let path = "notification_suppressions"
+    let entity = "notification_suppression"
+    let summary = "Addresses that nothing is sent to any more."
+    let permissions = ResourcePermissions(read: "notifications.write", write: "notifications.write")
+    let operations: ResourceOperations = [.list, .get, .create, .delete]
+    let stamps: ResourceStamps = .all
+    let fields: [Field] = [
+        .choice("channel", ChannelName.all).required.filterable,
+        .text("address", 1...2_048).required.filterable.searchable.example("gone@example.com"),
+        .choice("reason", SuppressionReason.self).defaults(to: .string(SuppressionReason.manual.rawValue)).filterable,
+        .text("detail", 0...1_000),
+    ]
+
+    func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
+        if let address = draft.values.string("address") { draft.values.set("address", sql: "lower(\(address))") }
+    }
+
+    /// Puts an address on the list; nothing happens where it is on it already.
+    static func suppress(
+        _ address: String, on channel: String, _ reason: SuppressionReason, detail: String?, _ op: Operation
+    ) async throws {
+        let values: Values = [
+            "channel": channel, "address": address, "reason": reason.rawValue, "detail": detail ?? "",
+        ]
+        do {
+            try await op.tx.savepoint { _ in _ = try await store.create(values, in: op) }
+        } catch let error as DatabaseError where error.kind == .unique {}
+    }
+
+    /// Puts the address of a delivery that can't ever succeed on the list.
+    static func suppress(
+        delivery: UUID, tenantId: UUID, _ settlement: DeliveryOutcome.Settlement, now: Timestamp, in tx: Transaction
+    ) async throws {
+        let row = try await tx.first(
+            "SELECT address, channel FROM notification_deliveries WHERE tenant_id = \(tenantId) AND id = \(delivery)")
+        guard let (address, channel) = try row?.decode((String, String).self) else { return }
+        let detail = [settlement.reason, settlement.detail].compactMap(\.self).joined(separator: ": ")
+        try await suppress(
+            address, on: channel, channel == ChannelName.email ? .hardBounce : .gone,
+            detail: detail, Operation(tx: tx, tenantId: tenantId, now: now))
+    }
+}

@@ -1,0 +1,67 @@
+// webhooks: a tenant's events, sent to addresses that it names.
+//
+// Owns      webhook_endpoints with their secrets and health; webhook_events, webhook_deliveries, webhook_tries, webhook_lanes.
+// Emits     webhook_endpoint.created/updated/deleted/disabled
+// Listens   to everything, and keeps what an endpoint wants.
+
+import Contracts
+import Database
+import Messaging
+import Outbound
+import ServiceKit
+import ServiceLifecycle
+import Web
+
+/// Webhooks as the service has them.
+struct Webhooks: Feature {
+    static let migrations: [Migration] = [.webhooks]
+
+    private static let retention = "WEBHOOK_RETENTION_DAYS"
+    private static let concurrency = "WEBHOOK_CONCURRENCY"
+
+    static let settings: [Setting] = OutboundSettings.all + SecretBox.settings + own
+
+    private static let own: [Setting] = [
+        .integer(retention, 1...365, default: 30, "Days for which webhooks can be looked up and sent again."),
+        .integer(concurrency, 1...4_096, default: 256, "Webhook requests of a process under way at once."),
+    ]
+
+    private let endpoints: ResourceStore<WebhookEndpoints>
+    private let secrets: WebhookSecrets
+    private let bell = Bell()
+    private let database: Database
+    private let client: OutboundClient
+    private let retention: Duration
+    private let concurrency: Int
+
+    init(_ platform: Platform) throws {
+        self.init(
+            database: platform.database, client: try OutboundSettings.client(platform.settings),
+            box: SecretBox(platform.settings),
+            retention: .seconds(86_400 * platform.settings.integer(Self.retention)),
+            concurrency: platform.settings.integer(Self.concurrency))
+    }
+
+    init(
+        database: Database, client: OutboundClient, box: SecretBox, retention: Duration = .seconds(30 * 86_400),
+        concurrency: Int = 256
+    ) {
+        self.database = database
+        self.client = client
+        self.retention = retention
+        self.concurrency = concurrency
+        endpoints = ResourceStore(WebhookEndpoints(client: client))
+        secrets = WebhookSecrets(box: box)
+    }
+
+    var resources: [any Resource] { [endpoints.resource, WebhookDeliveries(), WebhookTries()] }
+    var routes: [Route] { WebhookRoutes(endpoints: endpoints, secrets: secrets, bell: bell).all }
+    var handlers: [MessageHandler] { [MessageHandler(SendToWebhooks(bell: bell))] }
+    var jobs: [any Service] { [worker, WebhookUpkeep(database: database, retention: retention)] }
+
+    var worker: WebhookWorker {
+        WebhookWorker(
+            database: database, client: client, secrets: secrets, endpoints: endpoints, bell: bell,
+            concurrency: concurrency)
+    }
+}
