@@ -113,7 +113,8 @@ public final class Transaction {
     /// until the server takes the table's statistics again.
     public func planForManyKeys() {
         enqueue(
-            "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)")
+            "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)"
+        )
     }
 
     /// Sends a statement with the next round trip, at the latest with `COMMIT`. Its error surfaces there.

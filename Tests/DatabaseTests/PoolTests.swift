@@ -83,7 +83,7 @@ struct PoolTests {
 
     @Test("Many tasks share few connections and nobody reads another's answer")
     func sharing() async throws {
-        try await TestDatabase.with(configure: { ($0.maxConnections, $0.acquireTimeout) = (4, .seconds(30)) }) {
+        try await TestDatabase.with(configure: { ($0.maxConnections, $0.acquireTimeout) = (4, .seconds(120)) }) {
             test async throws in
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<400 {
@@ -131,10 +131,10 @@ struct PoolTests {
             let database = test.open(configure: { ($0.minConnections, $0.idleTimeout) = (0, .milliseconds(1)) })
             let run = Task { try await database.run() }
             defer { run.cancel() }
-            #expect(await database.ping())
+            _ = try await database.select("SELECT 1")
             try await eventually("the idle connection is closed") { database.statistics.open == 0 }
             let aging = test.open(configure: { $0.maxLifetime = .zero })
-            for _ in 0..<3 { #expect(await aging.ping()) }
+            for _ in 0..<3 { _ = try await aging.select("SELECT 1") }
             #expect(aging.statistics.opened == 3)
         }
     }

@@ -39,7 +39,7 @@ struct DeliveryStore: Sendable {
     {
         // Two channels may note outcomes of the same notifications in different orders.
         try await database.transaction(as: .admin, retries: 5) { tx in
-            tx.planForValues()
+            tx.planForManyKeys()
             if !outcomes.isEmpty { try await settle(outcomes, now: now, in: tx) }
             return count > 0 ? try await claim(count, now: now, in: tx) : []
         }
