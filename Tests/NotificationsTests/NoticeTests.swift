@@ -67,6 +67,24 @@ struct NoticeTests {
         }
     }
 
+    @Test("tell nobody of what an import files, but of what happens to it later")
+    func imports() async throws {
+        try await NotificationsUnderTest.with { desk in
+            let (requester, agent) = (UUID.v7(), UUID.v7())
+            try await desk.user(requester, ["customer"])
+            try await desk.user(agent, ["agent"])
+            let names = [requester: "requester", agent: "agent"]
+            let imported = try await desk.ticket(
+                .v7(), ["requesterId": .uuid(requester), "assigneeId": .uuid(agent), "channel": "import"])
+            let assignment: JSONObject = ["newAssigneeId": .uuid(agent), "newAssigneeType": "user"]
+            try await desk.give([desk.ticketEvent("ticket.assigned", imported, assignment, sequence: 1)])
+            #expect(try await desk.told(names) == [])
+            try await desk.give([desk.ticketEvent("ticket.assigned", imported, assignment)])
+            _ = try await desk.ticket(.v7(), ["requesterId": .uuid(requester), "channel": "email"])
+            #expect(try await desk.told(names) == ["ticket_assigned agent", "ticket_created requester"])
+        }
+    }
+
     @Test("reach everybody whom the shipped rules name")
     func recipients() async throws {
         try await NotificationsUnderTest.with { desk in

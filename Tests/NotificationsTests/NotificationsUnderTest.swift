@@ -110,12 +110,14 @@ extension ServiceUnderTest where S == NotificationsService {
     }
 
     func ticketEvent(
-        _ name: String, _ ticket: UUID, _ payload: JSONObject = [:], actor: Actor = .system, tenant: UUID? = nil
+        _ name: String, _ ticket: UUID, _ payload: JSONObject = [:], actor: Actor = .system, sequence: Int64 = 2,
+        tenant: UUID? = nil
     ) -> RawMessage {
         var payload = payload
         payload["ticketId"] = .uuid(ticket)
         return message(
-            name, payload, of: Aggregate(type: "ticket", id: ticket), actor: actor, sequence: 2, tenant: tenant)
+            name, payload, of: Aggregate(type: "ticket", id: ticket), actor: actor, sequence: sequence,
+            tenant: tenant)
     }
 
     func assigned(_ ticket: UUID, to user: UUID, by actor: Actor = .system) -> RawMessage {

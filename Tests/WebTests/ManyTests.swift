@@ -25,7 +25,7 @@ struct ManyTests {
         try await Harness.with { api in
             for index in changes.indices {
                 let made = try await api.send(
-                    .post, "gadgets", ["name": index == 1 ? "Same" : "Old", "size": 7, "tags": ["x"]])
+                    .post, "gadgets", ["name": .string(index == 1 ? "Same" : "Old \(index)"), "size": 7, "tags": ["x"]])
                 #expect(made.status == 201)
             }
             try await api.database.transaction(as: .tenant(api.tenant)) { tx in
@@ -76,10 +76,14 @@ struct ManyTests {
     @Test("A row that was changed meanwhile is a conflict, and a rule that one of them breaks is told")
     func refusals() async throws {
         try await Harness.with { api in
-            for _ in 0..<2 { _ = try await api.send(.post, "gadgets", ["name": "Old"]) }
+            for name in ["One", "Two"] {
+                let made = try await api.send(.post, "gadgets", ["name": .string(name)])
+                #expect(made.status == 201, "\(made.text)")
+            }
             try await api.database.transaction(as: .tenant(api.tenant)) { tx in
                 let op = Operation(tx: tx, tenantId: api.tenant)
                 let rows = try await Self.store.select("TRUE ORDER BY t.number", in: tx, tenantId: api.tenant)
+                try #require(rows.count == 2)
                 _ = try await Self.store.update(rows[1], changes: ["name": "Mine"], in: op)
                 let late = await #expect(throws: Problem.self) {
                     try await Self.store.update(many: rows.map { ($0, ["name": "Late"], nil) }, in: op)

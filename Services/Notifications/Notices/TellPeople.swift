@@ -21,6 +21,7 @@ struct TellPeople: BatchEventHandler {
         for message in messages { note(participant: message, in: tx) }
         // What a replay tells is old, and what is simulated has not happened.
         let news = messages.filter { !$0.isReplay && $0.envelope.simulated != true }.map(Occurrence.init)
+            .filter { !$0.isImport() }
         let byTenant = Dictionary(grouping: news, by: \.tenantId)
         for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
             let desk = NoticeDesk(tenantId: tenantId, outlets: outlets, tx: tx)
@@ -104,6 +105,7 @@ struct NoticeDesk {
         }
         return occurrences.flatMap { occurrence -> [Match] in
             let ticket = occurrence.ticketId.flatMap { tickets[$0] }
+            if occurrence.isImport(of: ticket) { return [] }
             return rules.rules(for: occurrence, ticket: ticket).map {
                 Match(
                     rule: $0, occurrence: occurrence, ticket: ticket,
@@ -118,7 +120,9 @@ struct NoticeDesk {
             'id', id, 'number', number, 'key', key, 'subject', subject, 'status', status, 'priority', priority,
             'type', type, 'channel', channel, 'requesterId', requester_id, 'organizationId', organization_id,
             'assigneeId', assignee_id, 'groupId', group_id, 'tags', tags, 'dueAt', due_at) AS fields
-        FROM tickets WHERE tenant_id = \(tenantId) AND id = ANY(\(ids)) AND created_at IS NOT NULL AND deleted_at IS NULL
+        FROM unnest(\(ids)) AS k (ticket_id)
+        CROSS JOIN LATERAL (SELECT * FROM tickets WHERE tenant_id = \(tenantId) AND id = k.ticket_id LIMIT 1) AS t
+        WHERE created_at IS NOT NULL AND deleted_at IS NULL
         """
     }
 

@@ -18,14 +18,20 @@ struct Occurrence: Sendable {
     let payload: JSON
     /// Who did it: never told of it.
     let actorId: UUID?
+    /// Whether it belongs to the making of what it is about.
+    let isMaking: Bool
 
     init(_ message: RawMessage) {
         self.init(
             eventId: message.envelope.eventId, tenantId: message.envelope.tenantId, event: message.name,
-            payload: message.payload, actorId: message.envelope.actorUserId ?? message.envelope.actorContactId)
+            payload: message.payload, actorId: message.envelope.actorUserId ?? message.envelope.actorContactId,
+            isMaking: message.envelope.version == 1)
     }
 
-    init(eventId: UUID, tenantId: UUID, event: String, payload: JSON, actorId: UUID? = nil) {
+    init(
+        eventId: UUID, tenantId: UUID, event: String, payload: JSON, actorId: UUID? = nil, isMaking: Bool = false
+    ) {
+        self.isMaking = isMaking
         self.eventId = eventId
         self.tenantId = tenantId
         self.event = event
@@ -37,6 +43,11 @@ struct Occurrence: Sendable {
 
     /// Those who did it: who acted, and who wrote the message that it is about.
     var doers: Set<UUID> { Set([actorId, payload["authorId"]?.uuidValue].compactMap(\.self)) }
+
+    /// Whether it comes of an import: what is filed so is no news, and there may be many thousands.
+    func isImport(of ticket: TicketFacts? = nil) -> Bool {
+        isMaking && (payload.value(at: "/snapshot/channel") ?? ticket?.fields["channel"]) == "import"
+    }
 
     /// An internal note is for agents, whoever a rule names.
     var isInternal: Bool { payload["visibility"] == "internal" || event.hasPrefix("ticket_internal_note.") }
