@@ -268,11 +268,16 @@ import Web
         try await Harness.with { harness in
             let ticket = try await harness.ticket()
             let admin = "/v1/admin/tickets/\(ticket.id)"
-            let figures = try await harness.ok(.post, "\(admin)/metrics", ["replies": 3], as: Harness.admin)
-            #expect(try await harness.get("tickets/\(ticket.id)/metrics").data.first?.number("replies") == 3)
+            // A ticket has figures from the beginning.
+            let first = try #require(try await harness.get("tickets/\(ticket.id)/metrics").data.first)
+            #expect(first.number("replies") == 0 && first.number("version") == 1)
             #expect(try await harness.send(.post, "\(admin)/metrics", [:], as: Harness.admin).status == 409)
-            try await harness.ok(.patch, "\(admin)/metrics/\(figures.id)", ["replies": 4], as: Harness.admin)
-            #expect(try await harness.send(.delete, "\(admin)/metrics/\(figures.id)", as: Harness.admin).status == 204)
+            try await harness.ok(.patch, "\(admin)/metrics/\(first.id)", ["replies": 4], as: Harness.admin)
+            #expect(try await harness.get("tickets/\(ticket.id)/metrics").data.first?.number("replies") == 4)
+            #expect(try await harness.send(.delete, "\(admin)/metrics/\(first.id)", as: Harness.admin).status == 204)
+            #expect(try await harness.get("tickets/\(ticket.id)/metrics").data.isEmpty)
+            try await harness.ok(.post, "\(admin)/metrics", ["replies": 3], as: Harness.admin)
+            #expect(try await harness.get("tickets/\(ticket.id)/metrics").data.first?.number("replies") == 3)
             #expect(try await harness.send(.post, "tickets/\(ticket.id)/metrics", [:]).status == 405)
             let stays = "\(admin)/status_durations"
             let stay: JSON = [
