@@ -24,7 +24,7 @@ public func eventually(
 /// What the broker answers, asked again while it says that it cannot at the moment: on a crowded machine the election in
 /// a quorum queue may take longer than the broker waits, which then closes the connection (541).
 public func persistently<Answer>(
-    _ what: String, within limit: Duration = .seconds(120), _ request: () async throws -> Answer
+    _ what: String, within limit: Duration = .seconds(300), _ request: () async throws -> Answer
 ) async throws -> Answer {
     let deadline = ContinuousClock.now + limit
     while true {
