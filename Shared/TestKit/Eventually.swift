@@ -31,7 +31,7 @@ public func persistently<Answer>(
         do {
             return try await request()
         } catch let error as AMQPError where error.isTransient {
-            guard ContinuousClock.now < deadline else { throw error }
+            guard ContinuousClock.now < deadline else { throw NotInTime(what: "\(what): \(error)", limit: limit) }
             try await Task.sleep(for: .milliseconds(50))
         }
     }
