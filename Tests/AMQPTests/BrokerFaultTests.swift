@@ -24,34 +24,32 @@ struct BrokerFaultTests {
                     logger: Logger(label: "amqp", factory: { _ in SwiftLogNoOpLogHandler() })))
             async let life: Void = client.run()
             try await client.waitUntilConnected()
-            _ = try await persistently("declared") {
-                try await client.declareQueue("q", arguments: ["x-queue-type": "quorum"])
-            }
+            // A classic queue: RabbitMQ 3.10 has been seen to leave a quorum queue without a leader after it was killed, and
+            // this test is about the client.
+            try await persistently("declared") { _ = try await client.declareQueue("q") }
             #expect(try await client.publish(publications(0..<10)).allSatisfy { $0.isConfirmed })
 
             // No memory: the publisher is held up, the consumer is not.
-            try await broker.control("set_vm_memory_high_watermark", "absolute", "1")
-            // The broker blocks a connection when it publishes.
-            async let held = client.publish(publications(10..<20))
-            try await eventually("publishers are blocked") {
-                if case .blocked = client.state { true } else { false }
-            }
-            #expect(client.isConnected)
             do {
                 let consumer = try await persistently("consuming") { try await client.consume("q") }
                 let first = try #require(await consumer.next())
-                consumer.ack(first.tag)
                 #expect(first.message.messageId == "0")
+                try await broker.control("set_vm_memory_high_watermark", "absolute", "1")
+                // The broker blocks a connection when it publishes.
+                async let held = client.publish(publications(10..<20))
+                try await eventually("publishers are blocked") {
+                    if case .blocked = client.state { true } else { false }
+                }
+                #expect(client.isConnected)
+                consumer.ack(first.tag)
+                async let waiting = client.publish(publications(20..<30))
+                try await broker.control("set_vm_memory_high_watermark", "0.4")
+                let outcomes = try await (held, waiting)
+                #expect((outcomes.0 + outcomes.1).allSatisfy { $0.isConfirmed })
             }
             try await eventually("the rest is back, the acknowledged one is gone") {
-                let status = try await persistently("asked") { try await client.queueStatus("q") }
-                guard let count = status?.messageCount else { return false }
-                return count == 9 || count == 19
+                try await persistently("asked") { try await client.queueStatus("q") }?.messageCount == 29
             }
-            async let waiting = client.publish(publications(20..<30))
-            try await broker.control("set_vm_memory_high_watermark", "0.4")
-            let outcomes = try await (held, waiting)
-            #expect((outcomes.0 + outcomes.1).allSatisfy { $0.isConfirmed })
             #expect(client.state == .connected)
 
             // Killed: the client comes back, and so does every confirmed message, in order.
