@@ -1,5 +1,3 @@
-import AMQP
-
 /// A condition that did not come true in time.
 public struct NotInTime: Error, CustomStringConvertible {
     public let what: String
@@ -18,21 +16,5 @@ public func eventually(
         guard ContinuousClock.now < deadline else { throw NotInTime(what: what, limit: limit) }
         try await Task.sleep(for: pause)
         pause = min(pause * 2, .milliseconds(50))
-    }
-}
-
-/// What the broker answers, asked again while it says that it cannot at the moment: on a crowded machine the election in
-/// a quorum queue may take longer than the broker waits, which then closes the connection (541).
-public func persistently<Answer>(
-    _ what: String, within limit: Duration = .seconds(300), _ request: () async throws -> Answer
-) async throws -> Answer {
-    let deadline = ContinuousClock.now + limit
-    while true {
-        do {
-            return try await request()
-        } catch let error as AMQPError where error.isTransient {
-            guard ContinuousClock.now < deadline else { throw NotInTime(what: "\(what): \(error)", limit: limit) }
-            try await Task.sleep(for: .milliseconds(50))
-        }
     }
 }
