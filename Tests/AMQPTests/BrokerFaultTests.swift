@@ -24,9 +24,7 @@ struct BrokerFaultTests {
                     logger: Logger(label: "amqp", factory: { _ in SwiftLogNoOpLogHandler() })))
             async let life: Void = client.run()
             try await client.waitUntilConnected()
-            // A classic queue: RabbitMQ 3.10 has been seen to leave a quorum queue without a leader after it was killed, and
-            // this test is about the client.
-            try await client.declareQueue("q")
+            try await client.declareQueue("q", arguments: ["x-queue-type": "quorum"])
             #expect(try await client.publish(publications(0..<10)).allSatisfy { $0.isConfirmed })
 
             // No memory: the publisher is held up, the consumer is not.
@@ -54,6 +52,7 @@ struct BrokerFaultTests {
             #expect(client.state == .connected)
 
             // Killed: the client comes back, and so does every confirmed message, in order.
+            try await broker.settleQueues()
             try broker.crash()
             try await eventually("the client noticed") { !client.isConnected }
             try await eventually("the client is back") { client.isConnected }

@@ -122,6 +122,15 @@ start_rabbitmq() {
     fi
 }
 
+# settle_queues PORT: RabbitMQ has seconds' time to write down which log belongs to which new quorum queue. A node that is killed
+# before finds an empty queue afterwards, which waits for a leader for ever. So they are written now, and a queue that was left
+# without a leader gets one.
+settle_queues() {
+    local answer
+    answer=$(rabbitmq_command "$1" /usr/lib/rabbitmq/bin/rabbitmqctl -q eval "$(<"$DESKWIRE_ROOT/deploy/rabbitmq/settle_queues.erl")")
+    [ "$answer" = ok ] || say "new queues may not outlive the broker yet: $answer"
+}
+
 # stop_rabbitmq PORT: the node, then the port mapper it started.
 stop_rabbitmq() {
     stop_supervised rabbitmq 30
