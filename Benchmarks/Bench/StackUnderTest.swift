@@ -64,14 +64,15 @@ struct StackUnderTest: Sendable {
         }.joined(separator: ", ")
     }
 
-    /// The outboxes are empty and every projection has every ticket.
+    /// The outboxes are empty, every projection has every ticket, and no table is being cleaned up.
     func isSettled() throws -> Bool {
         let projections = ["routing", "sla", "notifications", "knowledge"]
             .map { "(SELECT count(*) FROM \($0).tickets) = (SELECT count(*) FROM tickets.tickets)" }
         let outboxes = Self.services.map { "NOT EXISTS (SELECT FROM \($0).outbox)" }
         let history =
             "(SELECT count(*) FROM gateway.event_feed WHERE name = 'ticket.created') = (SELECT count(*) FROM tickets.tickets)"
-        return try sql("SELECT " + (projections + outboxes + [history]).joined(separator: " AND ")) == "t"
+        let vacuum = "NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker')"
+        return try sql("SELECT " + (projections + outboxes + [history, vacuum]).joined(separator: " AND ")) == "t"
     }
 
     /// Waits until nothing of the last load is under way any more, so that one measure does not disturb the next.
