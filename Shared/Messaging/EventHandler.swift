@@ -37,8 +37,18 @@ public protocol BatchEventHandler: Sendable {
     var name: String { get }
     /// Event names or patterns of them: `ticket.created`, `ticket.*`, `#`.
     var patterns: [String] { get }
+    /// One answer for each message: whether the handler would do anything about it. The others are not handled and not
+    /// remembered, as if they had not come; one that comes twice may get another answer the second time. Everything concerns
+    /// a handler that does not say otherwise.
+    func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool]
     /// At least one message, at most a batch. When this fails, the messages come again one by one.
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws
+}
+
+extension BatchEventHandler {
+    public func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] {
+        messages.map { _ in true }
+    }
 }
 
 /// A handler of any of the three kinds, as a service lists them.
@@ -54,7 +64,7 @@ public struct MessageHandler: Sendable {
 
     enum Kind: Sendable {
         case single(@Sendable (RawMessage, Transaction) async throws -> Void)
-        case batch(@Sendable ([RawMessage], Transaction) async throws -> Void)
+        case batch(any BatchEventHandler)
     }
 
     public init<Handler: EventHandler>(_ handler: Handler) {
@@ -80,7 +90,7 @@ public struct MessageHandler: Sendable {
     public init(_ handler: some BatchEventHandler) {
         self.init(
             name: handler.name, patterns: handler.patterns, version: nil,
-            kind: .batch { messages, tx in try await handler.handle(messages, in: tx) })
+            kind: .batch(handler))
     }
 
     private init(name: String, patterns: [String], version: Int?, kind: Kind) {
@@ -93,6 +103,13 @@ public struct MessageHandler: Sendable {
 
     func takes(_ message: RawMessage) -> Bool {
         topics.contains { $0.matches(message.name) }
+    }
+
+    /// Those of the messages that concern the handler.
+    func concerned(with entries: [InboxEntry], in tx: Transaction) async throws -> [InboxEntry] {
+        guard case .batch(let handler) = kind, !entries.isEmpty else { return entries }
+        let answers = try await handler.concerned(with: entries.map(\.message), in: tx)
+        return zip(entries, answers).filter(\.1).map(\.0)
     }
 
     /// Handles messages, in order.
@@ -115,9 +132,9 @@ public struct MessageHandler: Sendable {
                 }
             }
             tx.enqueue(Self.scope(.admin))
-        case .batch(let body):
+        case .batch(let handler):
             guard let first = messages.first else { return }
-            try await Self.withContext(of: first, handler: name) { try await body(messages, tx) }
+            try await Self.withContext(of: first, handler: name) { try await handler.handle(messages, in: tx) }
         }
     }
 

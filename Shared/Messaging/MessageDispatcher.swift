@@ -100,9 +100,13 @@ struct MessageDispatcher: Sendable {
     }
 
     /// Everything in one transaction.
-    private func handleTogether(_ entries: [InboxEntry]) async throws {
-        let arrivals = try await database.transaction(as: .admin) { tx in
-            if entries.count >= Self.manyEntries { tx.planForManyKeys() }
+    private func handleTogether(_ offered: [InboxEntry]) async throws {
+        let (entries, arrivals) = try await database.transaction(as: .admin) { tx in
+            if offered.count >= Self.manyEntries { tx.planForManyKeys() }
+            var entries: [InboxEntry] = []
+            for handler in handlers {
+                entries += try await handler.concerned(with: offered.filter { $0.handler == handler.name }, in: tx)
+            }
             let arrivals = try await Inbox.arrive(entries, in: tx)
             let behind = zip(entries, arrivals).filter { $0.1 == .behindParked }.map(\.0)
             if !behind.isEmpty { tx.enqueue(ParkedMessages.parkBehind(behind)) }
@@ -110,7 +114,7 @@ struct MessageDispatcher: Sendable {
                 let fresh = zip(entries, arrivals).filter { $0.1 == .fresh && $0.0.handler == handler.name }
                 if !fresh.isEmpty { try await handler.handle(fresh.map(\.0.message), in: tx) }
             }
-            return arrivals
+            return (entries, arrivals)
         }
         report(entries, arrivals)
     }

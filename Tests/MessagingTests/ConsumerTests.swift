@@ -42,6 +42,29 @@ struct ConsumerTests {
         }
     }
 
+    @Test("What does not concern a handler is neither handled nor remembered, and does not keep others from it")
+    func concern() async throws {
+        try await World.with { world in
+            let odd = BatchRecorder(name: "odd", patterns: ["#"], concerns: { $0.envelope.sequence % 2 == 1 })
+            let handlers = [MessageHandler(odd), MessageHandler(BatchRecorder(name: "batch", patterns: ["#"]))]
+            let items = (0..<10).map { _ in UUID.v7() }
+            try await world.running(world.consumer(handlers)) {
+                try await world.bound(handlers)
+                try await world.running(world.relay()) {
+                    for _ in 0..<5 { try await world.publish(items) }
+                    try await eventually("all effects") { try await world.count("effects") == 80 }
+                    try await world.drained()
+                }
+            }
+            let (some, all) = (try await world.effects("odd"), try await world.effects("batch"))
+            for item in items {
+                #expect(some[item] == [1, 3, 5])
+                #expect(all[item] == Array(1...5))
+            }
+            #expect(try await world.count("inbox") == 80)
+        }
+    }
+
     @Test("With three relays and two consumers the order of each aggregate holds")
     func order() async throws {
         try await World.with(connections: 40) { world in

@@ -260,6 +260,9 @@ struct BatchRecorder: BatchEventHandler {
     let name: String
     let patterns: [String]
     var behaviour: @Sendable ([RawMessage]) async throws -> Void = { _ in }
+    var concerns: @Sendable (RawMessage) -> Bool = { _ in true }
+
+    func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] { messages.map(concerns) }
 
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         try await tx.execute(

@@ -15,13 +15,22 @@ import Messaging
 struct TellPeople: BatchEventHandler {
     let outlets: Outlets
     let name = "tell_people"
-    let patterns = Set(NotificationType.events + [TicketParticipantAdded.name, TicketParticipantRemoved.name]).sorted()
+    let patterns = participants.union(NotificationType.events).sorted()
+
+    private static let participants: Set = [TicketParticipantAdded.name, TicketParticipantRemoved.name]
+
+    func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] {
+        messages.map { Self.participants.contains($0.name) || Self.isNews($0) }
+    }
+
+    /// What a replay tells is old, what is simulated has not happened, and what is imported is nobody's news.
+    private static func isNews(_ message: RawMessage) -> Bool {
+        !message.isReplay && message.envelope.simulated != true && !Occurrence(message).isImport()
+    }
 
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         for message in messages { note(participant: message, in: tx) }
-        // What a replay tells is old, and what is simulated has not happened.
-        let news = messages.filter { !$0.isReplay && $0.envelope.simulated != true }.map(Occurrence.init)
-            .filter { !$0.isImport() }
+        let news = messages.filter(Self.isNews).map(Occurrence.init)
         let byTenant = Dictionary(grouping: news, by: \.tenantId)
         for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
             let desk = NoticeDesk(tenantId: tenantId, outlets: outlets, tx: tx)

@@ -17,35 +17,50 @@ struct SendToWebhooks: BatchEventHandler {
     let patterns = ["#"]
     let bell: Bell
 
+    /// Events that no endpoint asks for are most of all that pass.
+    func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] {
+        let listeners = try await Listeners(of: messages, in: tx)
+        return messages.map { !listeners.of($0).isEmpty }
+    }
+
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
-        let tenants = Array(Set(messages.map(\.envelope.tenantId)))
-        // Held, so that none of them is deleted before its deliveries are written.
-        let endpoints = try await tx.query(
-            """
-            SELECT tenant_id, id, events, enabled FROM webhook_endpoints WHERE tenant_id = ANY(\(tenants)) FOR KEY SHARE
-            """
-        ).map { row in
-            let (tenantId, id, patterns, isEnabled) = try row.decode((UUID, UUID, [String], Bool).self)
-            return Listener(
-                tenantId: tenantId, id: id, patterns: patterns.compactMap { TopicPattern(checking: $0) },
-                isEnabled: isEnabled)
-        }
-        guard !endpoints.isEmpty else { return }
-        let byTenant = Dictionary(grouping: endpoints, by: \.tenantId)
-        var kept: [RawMessage] = []
-        var deliveries: [WebhookQueue.New] = []
-        for message in messages {
-            let listeners = (byTenant[message.envelope.tenantId] ?? []).filter { listener in
-                listener.patterns.contains { $0.matches(message.name) }
-            }
-            // What a disabled endpoint would have been sent is kept for it, to be replayed.
-            if !listeners.isEmpty { kept.append(message) }
-            deliveries += listeners.filter(\.isEnabled).map { WebhookQueue.New(message, endpointId: $0.id) }
-        }
+        let listeners = try await Listeners(of: messages, in: tx)
+        // What a disabled endpoint would have been sent is kept for it, to be replayed.
+        let kept = messages.filter { !listeners.of($0).isEmpty }
         guard !kept.isEmpty else { return }
+        let deliveries = kept.flatMap { message in
+            listeners.of(message).filter(\.isEnabled).map { WebhookQueue.New(message, endpointId: $0.id) }
+        }
         try await WebhookQueue.keep(kept, in: tx)
         try await WebhookQueue.add(deliveries, at: .now, in: tx)
         tx.afterCommit { [bell] in bell.ring() }
+    }
+
+    /// The endpoints of the messages' tenants.
+    private struct Listeners {
+        private let byTenant: [UUID: [Listener]]
+
+        init(of messages: [RawMessage], in tx: Transaction) async throws {
+            let tenants = Array(Set(messages.map(\.envelope.tenantId)))
+            // Held, so that none of them is deleted before its deliveries are written.
+            let endpoints = try await tx.query(
+                """
+                SELECT tenant_id, id, events, enabled FROM webhook_endpoints WHERE tenant_id = ANY(\(tenants)) FOR KEY SHARE
+                """
+            ).map { row in
+                let (tenantId, id, patterns, isEnabled) = try row.decode((UUID, UUID, [String], Bool).self)
+                return Listener(
+                    tenantId: tenantId, id: id, patterns: patterns.compactMap { TopicPattern(checking: $0) },
+                    isEnabled: isEnabled)
+            }
+            byTenant = Dictionary(grouping: endpoints, by: \.tenantId)
+        }
+
+        func of(_ message: RawMessage) -> [Listener] {
+            (byTenant[message.envelope.tenantId] ?? []).filter { listener in
+                listener.patterns.contains { $0.matches(message.name) }
+            }
+        }
     }
 
     private struct Listener {
