@@ -124,7 +124,8 @@ let package = Package(
             "NIOCore", "Tracing"),
         shared(
             "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "AsyncHTTPClient", "Configuration",
-            "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
+            "Crypto", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Metrics", "NIOCore", "NIOHTTP1",
+            "NIOHTTPTypes",
             "NIOHTTPTypesHTTP1", "NIOPosix", "ServiceLifecycle", "Tracing", "UnixSignals", "Yams"),
         shared("Outbound", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL"),
         shared("Projections", "Contracts", "Database", "Messaging", "Web", "HTTPTypes", "Logging"),
@@ -140,7 +141,7 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: dependencies([
-                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient", "Mail",
+                "AMQP", "BusinessTime", "Conditions", "Contracts", "ArgumentParser", "AsyncHTTPClient",
                 "NIOCore",
                 "NIOHTTP1", "NIOPosix",
             ]),

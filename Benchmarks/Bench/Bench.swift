@@ -23,17 +23,16 @@ struct Bench: AsyncParsableCommand {
 
     @Option(
         help:
-            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing, mail; repeatable."
+            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing, mail, webhooks; repeatable."
     )
     var only: [String] = []
 
     func run() async throws {
         var table = ResultTable()
         // These need no stack.
-        if !only.isEmpty, Set(only).isSubset(of: ["deadlines", "conditions", "mail"]) {
+        if !only.isEmpty, Set(only).isSubset(of: ["deadlines", "conditions"]) {
             if only.contains("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
             if only.contains("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
-            if only.contains("mail") { try await MailMeasure().run(into: &table) }
             return print(table.text)
         }
         let stack = try StackUnderTest()
@@ -59,7 +58,8 @@ struct Bench: AsyncParsableCommand {
             try await ReadMeasure(stack: stack, seconds: seconds, tickets: rows).run(into: &table)
         }
         if try await wants("conditions") { try ConditionMeasure(seconds: seconds).run(into: &table) }
-        if try await wants("mail") { try await MailMeasure().run(into: &table) }
+        if try await wants("mail") { try await MailMeasure(stack: stack, seconds: seconds).run(into: &table) }
+        if try await wants("webhooks") { try await WebhookMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("routing") { try await RoutingMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
         if try await wants("sweeper") { try await SweeperMeasure(stack: stack, running: clocks).run(into: &table) }

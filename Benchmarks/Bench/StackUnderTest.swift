@@ -82,6 +82,46 @@ struct StackUnderTest: Sendable {
         }
     }
 
+    /// Runs `body` while a service's process has further settings, and gives it the process's id.
+    func running(
+        _ service: String, with settings: [String: String], _ body: (pid_t) async throws -> Void
+    ) async throws {
+        let file = home.appendingPathComponent("run/\(service).settings")
+        let usual = try Data(contentsOf: file)
+        let lines = settings.map { "\($0.key)=\($0.value)\n" }.joined()
+        try (usual + Data(lines.utf8)).write(to: file)
+        let outcome: Result<Void, any Error>
+        do {
+            outcome = .success(try await body(try await renew(service)))
+        } catch {
+            outcome = .failure(error)
+        }
+        try usual.write(to: file)
+        _ = try await renew(service)
+        try outcome.get()
+    }
+
+    /// Starts a service anew with the settings of its file; answers its process's id once it is ready.
+    private func renew(_ service: String) async throws -> pid_t {
+        func id(_ kind: String) -> pid_t? {
+            let file = home.appendingPathComponent("run/\(service).\(kind)")
+            guard let text = try? String(contentsOf: file, encoding: .utf8) else { return nil }
+            return pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        guard let former = id("pid"), let supervisor = id("supervisor"),
+            let base = ProcessInfo.processInfo.environment["DESKWIRE_\(service.uppercased())_URL"]
+        else { throw BenchError("\(service) is not supervised") }
+        kill(supervisor, SIGHUP)
+        var process = former
+        let ready = try await seconds(within: 60) {
+            process = id("pid") ?? former
+            guard process != former else { return false }
+            return (try? shell(["curl", "-sfo", "/dev/null", "\(base)/health/ready"])) != nil
+        }
+        guard ready != nil else { throw BenchError("\(service) does not become ready") }
+        return process
+    }
+
     /// Waits until `condition` holds; answers how long it took, or nil when it did not within the limit.
     func seconds(within limit: Double, until condition: () async throws -> Bool) async throws -> Double? {
         let started = ContinuousClock.now
@@ -90,6 +130,23 @@ struct StackUnderTest: Sendable {
             try await Task.sleep(for: .milliseconds(50))
         }
         return nil
+    }
+}
+
+/// How long each of many took.
+struct Latencies: Sendable {
+    private let sorted: [Double]
+
+    init(milliseconds: [Double]) { sorted = milliseconds.sorted() }
+
+    func percentile(_ share: Double) -> Double {
+        sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    }
+
+    var text: String {
+        String(
+            format: "p50 %.0f ms, p99 %.0f ms, at most %.0f ms (%d)", percentile(0.5), percentile(0.99),
+            sorted.last ?? .nan, sorted.count)
     }
 }
 

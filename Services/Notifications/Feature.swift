@@ -20,6 +20,8 @@ protocol Feature: Sendable {
     var routes: [Route] { get }
     var handlers: [MessageHandler] { get }
     var jobs: [any Service] { get }
+    /// What sends beside the channels' workers, for a process.
+    func senders(of crew: Crew) -> [any Service]
     var contracts: [EventContract] { get }
 }
 
@@ -32,5 +34,6 @@ extension Feature {
     var routes: [Route] { [] }
     var handlers: [MessageHandler] { [] }
     var jobs: [any Service] { [] }
+    func senders(of crew: Crew) -> [any Service] { [] }
     var contracts: [EventContract] { [] }
 }

@@ -56,7 +56,7 @@ public struct NotificationsService: Microservice {
                 "Messages of one tenant on one channel in a minute; further ones wait."),
             .integer(
                 retentionSetting, 1...3_650, default: 400, "Days for which notifications and deliveries are kept."),
-        ] + parts.flatMap { $0.settings }
+        ] + SecretKeys.settings + parts.flatMap { $0.settings }
 
     let database: Database
     let channels: [any Channel]
@@ -65,6 +65,8 @@ public struct NotificationsService: Microservice {
     private let outlets: Outlets
     private let limits: RateLimits
     private let retention: Duration
+    /// What the process has from when it is told to stop.
+    private let grace: Duration
 
     public init(_ platform: Platform) throws {
         let settings = platform.settings
@@ -74,17 +76,20 @@ public struct NotificationsService: Microservice {
                 recipientHourlyMax: Int64(settings.integer(Self.recipientRateSetting)),
                 tenantMinuteMax: Int64(settings.integer(Self.tenantRateSetting))),
             retention: .seconds(86_400 * settings.integer(Self.retentionSetting)),
+            grace: settings.seconds("SHUTDOWN_GRACE_SECONDS"),
             features: try Self.parts.map { try $0.init(platform) })
     }
 
     init(
         database: Database, ticketURL: String = "", limits: RateLimits = RateLimits(),
-        retention: Duration = .seconds(400 * 86_400), channels: [any Channel] = [InAppChannel()],
+        retention: Duration = .seconds(400 * 86_400), grace: Duration = .seconds(10),
+        channels: [any Channel] = [InAppChannel()],
         features: [any Feature] = []
     ) {
         self.database = database
         self.limits = limits
         self.retention = retention
+        self.grace = grace
         self.features = features
         self.channels = channels + features.flatMap(\.channels)
         outlets = Outlets(
@@ -111,9 +116,13 @@ public struct NotificationsService: Microservice {
     }
 
     public var jobs: [any Service] {
-        channels.map { ChannelWorker(channel: $0, store: store(of: $0)) }
-            + [Digests(database: database, outlets: outlets), upkeep, scheduledSending]
-            + features.flatMap(\.jobs)
+        [sending, Digests(database: database, outlets: outlets), upkeep, scheduledSending] + features.flatMap(\.jobs)
+    }
+
+    private var sending: Sending {
+        let crew = Crew(database: database, grace: grace)
+        let workers = channels.map { ChannelWorker(channel: $0, store: store(of: $0), shift: crew.shift) }
+        return Sending(crew: crew, workers: workers + features.flatMap { $0.senders(of: crew) })
     }
 
     public var contracts: [EventContract] { features.flatMap(\.contracts) }

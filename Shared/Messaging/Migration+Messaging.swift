@@ -79,11 +79,7 @@ private let messagingSQL = """
     SELECT open_table('relay_leases');
 
     -- The relays that are alive, so that each can tell its fair share; one that stops wants no share.
-    CREATE TABLE relay_members (
-        member uuid PRIMARY KEY,
-        expires_at timestamptz NOT NULL,
-        is_stopping boolean NOT NULL
-    ) WITH (fillfactor = 50);
+    CREATE TABLE relay_members \(Membership.columns);
     SELECT open_table('relay_members');
 
     -- What a handler has done with an event, written in the transaction of its effects.

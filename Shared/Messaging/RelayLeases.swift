@@ -78,30 +78,23 @@ struct LeaseRound: Sendable {
 /// each does it in order, so what arrives first is in order still, and the epoch lets only one of them clear up.
 struct RelayLeases: Sendable {
     let database: Database
-    let me: UUID
-    let timeToLive: Duration
+    private let membership: Membership
+
+    init(database: Database, me: UUID, timeToLive: Duration) {
+        self.database = database
+        membership = Membership("relay_members", me: me, timeToLive: timeToLive)
+    }
+
+    var me: UUID { membership.me }
 
     /// One round: says that this relay is alive, decides, and writes the decision.
     func round(idle: Set<Int>, leaving: Set<Int>, isStopping: Bool = false) async throws -> LeaseRound {
         // Counted from before the question, and with a fifth to spare for clocks that run at different speeds.
-        let deadline = ContinuousClock.now + timeToLive * 4 / 5
-        let seconds = timeToLive / .seconds(1)
+        let deadline = ContinuousClock.now + membership.timeToLive * 4 / 5
         return try await database.transaction(as: .admin) { tx in
             tx.enqueue(relayTransactionSettings)
-            // A sign of life need not outlast a crash of the database, nor wait for its disk.
-            tx.enqueue("SELECT set_config('synchronous_commit', 'off', true)")
-            tx.enqueue(
-                """
-                INSERT INTO relay_members (member, expires_at, is_stopping)
-                VALUES (\(me), clock_timestamp() + make_interval(secs => \(seconds)), \(isStopping))
-                ON CONFLICT (member) DO UPDATE SET expires_at = excluded.expires_at, is_stopping = excluded.is_stopping
-                """)
-            tx.enqueue(
-                """
-                DELETE FROM relay_members
-                WHERE member IN (
-                    SELECT member FROM relay_members WHERE expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
-                """)
+            membership.renew(isStopping: isStopping, in: tx)
+            tx.enqueue(membership.removal)
             let results = try await tx.batch([
                 Self.rows,
                 """
@@ -129,7 +122,7 @@ struct RelayLeases: Sendable {
                     """)
                 tx.enqueue("UPDATE relay_leases SET owner = NULL WHERE partition = ANY(\(decision.release))")
             }
-            if isStopping, decision.leave.isEmpty { tx.enqueue("DELETE FROM relay_members WHERE member = \(me)") }
+            if isStopping, decision.leave.isEmpty { membership.leave(in: tx) }
             var held: [Int: HeldLease] = [:]
             for row in rows {
                 if decision.take.contains(row.partition) {

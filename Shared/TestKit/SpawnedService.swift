@@ -39,6 +39,7 @@ public final class SpawnedService: Sendable {
         [
             "DATABASE_URL": database.url(name), "DATABASE_MIGRATION_URL": database.ownerURL(name),
             "AMQP_URL": amqpURL, "HTTP_PORT": "0", "INTERNAL_CONTEXT_KEY": contextKey,
+            "SECRETS_KEY": "a key for tests of at least 32 bytes",
         ]
     }
 

@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPTypes
 import Mail
+import ServiceKit
 import TestKit
 import Testing
 import Web
@@ -27,7 +28,7 @@ private struct MailDesk: Sendable {
                     database: database, server: server,
                     from: Mailbox(name: "Desk", EmailAddress("desk@operator.example")),
                     returnPath: EmailAddress("bounces@operator.example"), linkURL: "https://desk.example",
-                    secret: secret, memory: .zero)
+                    keys: SecretKeys(secret), memory: .zero)
                 return NotificationsService(
                     database: database, ticketURL: "https://desk.example/{ticketId}",
                     features: [email])
@@ -234,13 +235,10 @@ private struct MailDesk: Sendable {
                 #expect(!shown.contains(sealed))
                 #expect(!shown.contains("sealedKey") && !shown.contains("sealed_key"))
             }
-            let sealer = Sealer(secret: MailDesk.secret, purpose: "email keys")
-            let opened = try #require(sealer.open(sealed, tenantId: desk.tenant, id: id))
+            let box = SecretKeys(MailDesk.secret).box(for: "email keys")
+            let bytes = try #require(Base64URL.decode(sealed))
+            let opened = try #require(box.open(bytes, at: desk.tenant.text, id.text))
             #expect(try DKIMKey(.rsa, privateBytes: opened).dnsRecord == key["dnsRecord"]?.stringValue)
-            #expect(sealer.open(sealed, tenantId: .v7(), id: id) == nil)
-            #expect(sealer.open(sealed, tenantId: desk.tenant, id: .v7()) == nil)
-            let other = Sealer(secret: MailDesk.secret + "x", purpose: "email keys")
-            #expect(other.open(sealed, tenantId: desk.tenant, id: id) == nil)
             let patched = try await desk.send(.patch, "email_dkim_keys/\(id.text)", ["domain": "b.example"])
             #expect(patched.status == 422)
             #expect(try await desk.send(.post, "email_dkim_keys", ["domain": "a b"]).faults == ["/domain bad_format"])
@@ -281,7 +279,7 @@ private struct MailDesk: Sendable {
             try await mail.tell()
             let path = try mail.unsubscribePath()
             let other = UnsubscribeToken(tenantId: mail.desk.tenant, deliveryId: .v7(), address: "bob@example.com")
-                .text(key: Sealer.key(secret: "another", purpose: "unsubscribe links"))
+                .text(key: SecretKeys("another").keys(for: "unsubscribe links")[0])
             for forged in [
                 path + "A", String(path.dropLast()), "/v1/unsubscribe/\(other)", "/v1/unsubscribe/x",
             ] {
@@ -321,6 +319,64 @@ private struct MailDesk: Sendable {
             #expect(try await mail.report(mail.bounce(id, status: "5.2.2", code: "552"))["reports"] == 1)
             #expect(try await mail.suppressed().isEmpty)
             #expect(try await mail.desk.events("email.bounced").map { $0.payload["bounceType"] } == ["soft"])
+        }
+    }
+
+    /// Who had unsubscribed still gets what nobody can refuse; an address that turns out to be nobody's gets nothing any more.
+    @Test func aHardBounceIsStrongerThanAnUnsubscription() async throws {
+        try await MailDesk.with { mail in
+            try await mail.tell()
+            let id = try #require(try await mail.desk.deliveries("channel=email").first?["id"]?.stringValue)
+            let path = try mail.unsubscribePath()
+            _ = try await mail.post(form: "List-Unsubscribe=One-Click", to: path)
+            #expect(try await mail.suppressed() == ["ada@example.com unsubscribed"])
+            #expect(try await mail.report(mail.bounce(id))["reports"] == 1)
+            #expect(try await mail.suppressed() == ["ada@example.com hard_bounce"])
+            try await mail.tell(mandatory: true)
+            #expect(mail.sink.messages.count == 1)
+            // And the other way round nothing changes.
+            let another = try #require(mail.sink.messages.first)
+            #expect(String(decoding: another.bytes, as: UTF8.self).contains(id))
+            _ = try await mail.report(mail.complaint("<delivery.\(id)@operator.example>"))
+            #expect(try await mail.suppressed() == ["ada@example.com hard_bounce"])
+            #expect(try await mail.desk.events("notification_suppression.deleted").count == 1)
+        }
+    }
+
+    /// What an agent wrote ends with the agent's signature and the organization's; what the platform says, with the organization's.
+    @Test func agentsSignWhatTheyWrote() async throws {
+        try await MailDesk.with { mail in
+            let desk = mail.desk
+            let (agent, other, customer) = (UUID.v7(), UUID.v7(), UUID.v7())
+            try await desk.user(agent, ["agent"])
+            try await desk.user(customer, ["requester"], ["email": "ada@example.com"])
+            let own = desk.caller(["notifications.read"], id: agent)
+            let made = try await desk.ok(
+                .post, "email_signatures", ["text": "Grace\nSupport", "html": "<b>Grace</b><script>x</script>"], as: own
+            )
+            #expect(made["userId"] == .uuid(agent) && made["html"] == "<b>Grace</b>")
+            #expect(try await desk.send(.post, "email_signatures", ["text": "x"], as: own).status == 409)
+            let stranger = desk.caller(["notifications.read"], id: other)
+            #expect(try await desk.ok(.get, "email_signatures", as: stranger)["data"] == [])
+            let foreign = try await desk.send(.post, "email_signatures", ["userId": .uuid(agent)], as: stranger)
+            #expect(foreign.status == 403)
+            try await desk.ok(.post, "email_settings", ["signatureText": "Acme", "signatureHtml": "<i>Acme</i>"])
+
+            let ticket = try await desk.ticket(.v7(), ["requesterId": .uuid(customer)])
+            let snapshot: JSON = ["bodyText": "It works again.", "visibility": "public"]
+            let reply: JSONObject = [
+                "messageId": .uuid(.v7()), "visibility": "public", "authorType": "user", "authorId": .uuid(agent),
+                "snapshot": snapshot,
+            ]
+            try await desk.give([desk.ticketEvent("ticket_message.added", ticket, reply, actor: .user(agent))])
+            try await desk.deliver()
+            let letters = try mail.sink.messages.map { try MIMEEntity($0.bytes) }
+            let parts = letters.map { letter in letter.all.map { String(decoding: $0.content, as: UTF8.self) } }
+            let answer = try #require(parts.first { $0[1].contains("It works again.") })
+            #expect(answer[1].hasSuffix("\r\n-- \r\nGrace\r\nSupport\r\n\r\nAcme\r\n"), "\(answer[1])")
+            #expect(answer[2].contains("<b>Grace</b>") && answer[2].contains("<i>Acme</i>"))
+            let receipt = try #require(parts.first { !$0[1].contains("It works again.") })
+            #expect(receipt[1].hasSuffix("\r\n-- \r\nAcme\r\n") && !receipt[2].contains("Grace"))
         }
     }
 
@@ -408,7 +464,7 @@ private struct MailDesk: Sendable {
 
 /// What needs no server.
 @Suite struct EmailValueTests {
-    private static let key = Sealer.key(secret: "secret", purpose: "test")
+    private static let key = SecretKeys("secret").keys(for: "test")[0]
 
     static func outbound(address: String = "ada@example.com", mandatory: Bool = false, contextId: UUID? = nil)
         -> OutboundMessage
@@ -429,7 +485,7 @@ private struct MailDesk: Sendable {
                 tenantId: .v7(), deliveryId: .v7(), address: "a" + random.text(maxLength: 30))
             let text = token.text(key: Self.key)
             #expect(UnsubscribeToken(text, key: Self.key) == token)
-            #expect(UnsubscribeToken(text, key: Sealer.key(secret: "secret", purpose: "other")) == nil)
+            #expect(UnsubscribeToken(text, key: SecretKeys("secret").keys(for: "other")[0]) == nil)
             var characters = Array(text)
             let place = Int.random(in: 0..<characters.count, using: &random)
             characters[place] = characters[place] == "A" ? "B" : "A"
@@ -448,16 +504,17 @@ private struct MailDesk: Sendable {
     }
 
     @Test(arguments: [
-        ("T", nil, "T"), ("T", "", "T"), ("T", "S", "T\n\n-- \nS\n"), ("T\n", "S", "T\n\n-- \nS\n"),
-    ]) func signaturesOfText(text: String, signature: String?, expected: String) {
-        #expect(EmailComposer.text(text, signature: signature) == expected)
+        ("T", [], "T"), ("T", ["S"], "T\n\n-- \nS\n"), ("T\n", ["S"], "T\n\n-- \nS\n"),
+        ("T", ["A", "S"], "T\n\n-- \nA\n\nS\n"),
+    ]) func signaturesOfText(text: String, signatures: [String], expected: String) {
+        #expect(EmailComposer.text(text, signatures: signatures) == expected)
     }
 
     @Test(arguments: [
         ("<p>漢字 ÿ</p>", "<p>漢字 ÿ</p><div class=\"signature\"><br>S</div>"),
         ("<body>T</BODY></html>", "<body>T<div class=\"signature\"><br>S</div></BODY></html>"),
     ]) func signaturesOfHTML(html: String, expected: String) {
-        #expect(EmailComposer.html(html, signature: "S") == expected)
+        #expect(EmailComposer.html(html, signatures: ["S"]) == expected)
     }
 
     @Test(arguments: [
@@ -484,7 +541,7 @@ private struct MailDesk: Sendable {
 
     @Test func noServerNoMail() throws {
         let database = Database(DatabaseConfiguration(url: "postgresql://nobody@127.0.0.1:1/none", schema: "x"))
-        #expect(try EmailFeature(database: database, server: nil, secret: "secret").channels.isEmpty)
+        #expect(try EmailFeature(database: database, server: nil, keys: SecretKeys("x")).channels.isEmpty)
     }
 
     @Test func deliveriesAreKnownByTheirMessageIds() throws {

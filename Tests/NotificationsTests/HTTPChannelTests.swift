@@ -115,14 +115,27 @@ struct SMSChannelTests {
 
 @Suite("Chats")
 struct SlackChannelTests {
+    private typealias Chat = ServiceUnderTest<PushService>
+
+    /// Runs a body with a hook's id.
+    private static func with(
+        hook url: String, _ body: @escaping @Sendable (Chat, String) async throws -> Void
+    ) async throws {
+        try await Chat.with({ try! PushService($0) }) { chat in
+            let made = try await chat.ok(.post, "slack_hooks", ["url": .string(url)])
+            try await body(chat, try #require(made["id"]?.stringValue))
+        }
+    }
+
     @Test("A chat gets the message, and nothing in it is an instruction")
     func posts() async throws {
         try await TestHTTPServer.with(answer: { _ in .status(200, body: "ok") }) { server, port in
-            let channel = SlackChannel(client: localClient())
-            let message = message(
-                to: "http://127.0.0.1:\(port)/services/T/B/x", subject: "A <b> & c",
-                text: "<!channel> & <@U1> > \"x\"\n&lt;")
-            #expect(try await channel.send(message).isDelivered)
+            try await Self.with(hook: "http://127.0.0.1:\(port)/services/T/B/x") { chat, id in
+                let message = message(
+                    to: id, tenant: chat.tenant, subject: "A <b> & c", text: "<!channel> & <@U1> > \"x\"\n&lt;")
+                let receipt = try await chat.service.slack.send(message)
+                #expect(receipt.isDelivered)
+            }
             let request = try #require(server.requests.first)
             #expect(request.path == "/services/T/B/x" && request.header("content-type") == "application/json")
             #expect(
@@ -142,27 +155,36 @@ struct SlackChannelTests {
         let headers = status == 429 || status >= 500 ? [(name: "Retry-After", value: "30")] : []
         try await TestHTTPServer.with(answer: { _ in .status(status, headers: headers, body: "no_service") }) {
             _, port in
-            let channel = SlackChannel(client: localClient())
-            #expect(await outcome(of: channel, message(to: "http://127.0.0.1:\(port)/")) == expected)
+            try await Self.with(hook: "http://127.0.0.1:\(port)/") { chat, id in
+                #expect(await outcome(of: chat.service.slack, message(to: id, tenant: chat.tenant)) == expected)
+            }
         }
     }
 
     @Test(
-        "An address inside is not written to",
-        arguments: [
-            ("http://127.0.0.1:9/", "refused_address"), ("https://10.0.0.1/", "refused_address"),
-            ("slack", "invalid_url"),
-        ])
-    func refused(address: String, code: String) async throws {
-        let channel = SlackChannel(client: try OutboundClient())
-        #expect(await outcome(of: channel, message(to: address)) == "permanent \(code)")
+        "An address inside is not written to, nor is a hook that is gone, another tenant's or sealed with another key")
+    func refused() async throws {
+        try await Self.with(hook: "http://127.0.0.1:9/") { chat, id in
+            let outside = SlackChannel(
+                database: chat.database, client: try OutboundClient(allowsPlain: true), box: PushService.slackBox)
+            #expect(await outcome(of: outside, message(to: id, tenant: chat.tenant)) == "permanent refused_address")
+            let rekeyed = SlackChannel(
+                database: chat.database, client: localClient(), box: SecretKeys("other").box(for: "slack"))
+            #expect(await outcome(of: rekeyed, message(to: id, tenant: chat.tenant)) == "transient sealed")
+            #expect(await outcome(of: chat.service.slack, message(to: id)) == "permanent unsubscribed")
+            try await chat.send(.delete, "slack_hooks/\(id)")
+            #expect(
+                await outcome(of: chat.service.slack, message(to: id, tenant: chat.tenant)) == "permanent unsubscribed")
+        }
     }
 }
 
-/// The push channel beside its subscriptions, as a service.
+/// The push and chat channels beside what they go to, as a service.
 private struct PushService: Microservice {
     static let name = "notifications"
-    static let summary = "Push."
+    static let summary = "Push and chats."
+    static let pushBox = SecretKeys("secret").box(for: "push")
+    static let slackBox = SecretKeys("secret").box(for: "slack")
     static let migrations = HTTPChannels.migrations
     static let identity = PushIdentity(
         privateKey: Base64URL.encode(Array(repeating: 7, count: 32)), subject: "mailto:ops@example.com")!
@@ -172,11 +194,19 @@ private struct PushService: Microservice {
     init(_ platform: Platform) throws { try self.init(platform.database) }
 
     init(_ database: Database) throws {
-        channel = WebPushChannel(database: database, client: localClient(), identity: Self.identity)
+        channel = WebPushChannel(
+            database: database, client: localClient(), identity: Self.identity, box: Self.pushBox)
+        slack = SlackChannel(database: database, client: localClient(), box: Self.slackBox)
     }
 
-    var resources: [any Resource] { [PushSubscriptions(client: channel.client), SlackHooks(client: channel.client)] }
-    var routes: [Route] { [PushSubscriptions.keyRoute(channel.identity)] }
+    let slack: SlackChannel
+    var resources: [any Resource] { [PushSubscriptions(), SlackHooks()] }
+    var routes: [Route] {
+        [
+            PushSubscriptions.createRoute(Self.pushBox, channel.client), PushSubscriptions.keyRoute(channel.identity),
+            SlackHooks.createRoute(Self.slackBox, channel.client),
+        ]
+    }
 }
 
 @Suite("Push messages")
@@ -316,6 +346,13 @@ struct WebPushChannelTests {
                     of: [push.supervisorId, push.agentId], tenantId: push.tenant, in: tx)
             }
             #expect(found == [push.supervisorId: [id]])
+            let shown = try await push.ok(.get, "push_subscriptions/\(id)")
+            #expect(shown["origin"] == "https://push.example")
+            let kept = try await push.test.superuser("SELECT s::text FROM notifications.push_subscriptions AS s")
+            let secret = Base64URL.encode(browser.secret)
+            for text in [shown.text, kept[0][0] ?? secret] {
+                #expect(!text.contains("push.example/1") && !text.contains(secret))
+            }
             #expect(try await push.send(.delete, "push_subscriptions/\(id)").status == 204)
         }
     }
@@ -335,7 +372,17 @@ struct WebPushChannelTests {
                 try await SlackHooks.addresses(
                     of: [push.supervisorId, push.agentId], tenantId: push.tenant, in: tx)
             }
-            #expect(found == [push.supervisorId: [url]])
+            #expect(found == [push.supervisorId: [id]])
+            // Nobody sees the URL again, neither its owner nor who reads the database.
+            let shown = try await push.ok(.get, "slack_hooks/\(id)")
+            #expect(shown["origin"] == "https://hooks.slack.com")
+            let kept = try await push.test.superuser(
+                "SELECT h::text || coalesce(string_agg(a.changes::text, ''), '') FROM notifications.slack_hooks AS h, notifications.audits AS a GROUP BY h"
+            )
+            #expect(kept[0][0]?.contains("hooks.slack.com") == true)
+            for text in [shown.text, kept[0][0] ?? ""] {
+                #expect(!text.contains("services") && !text.contains("/T/B/x"))
+            }
             #expect(try await push.send(.delete, "slack_hooks/\(id)").status == 204)
         }
     }

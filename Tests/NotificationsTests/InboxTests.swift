@@ -44,6 +44,12 @@ struct InboxTests {
             let read = try await desk.events("notification.read").map(\.payload)
             #expect(read.count == 3 && read.allSatisfy { $0["recipientId"] == .uuid(agent) })
             #expect(read.first?["client"] == "ios")
+            let audits = try await desk.database.transaction(as: .tenant(desk.tenant), readOnly: true) { tx in
+                try await tx.query(
+                    "SELECT actor_user_id, changes -> 'readAt' ->> 'old' FROM audits WHERE entity_type = 'inbox_notification'"
+                ).map { try $0.decode((UUID?, String?).self) }
+            }
+            #expect(audits.count == 3 && audits.allSatisfy { $0.0 == agent && $0.1 == nil })
             #expect(try await desk.deliveries("state=read").count == 3)
             #expect(try await desk.ok(.get, "notifications", as: reader)["data"]?.arrayValue?.count == 3)
             #expect(try await desk.send(.get, "inbox", as: desk.caller([])).status == 403)

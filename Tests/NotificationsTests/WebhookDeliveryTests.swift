@@ -220,6 +220,72 @@ struct WebhookDeliveryTests {
         }
     }
 
+    @Test("What takes longer than a worker that stops has time for is given up, and is another's at once")
+    func givenUp() async throws {
+        let gate = TestGate()
+        try await TestHTTPServer.with(answer: { _ in
+            await gate.pass()
+            return .status(200)
+        }) { server, port in
+            try await WebhooksUnderTest.run { hooks in
+                _ = try await hooks.endpoint(port)
+                try await hooks.tell([Told()])
+                var worker = hooks.worker
+                worker.shift.drain = .milliseconds(50)
+                let stopping = worker
+                try await testGracefulShutdown { trigger in
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { try await stopping.run() }
+                        try await eventually("it is under way") { gate.waitingCount == 1 }
+                        trigger.triggerGracefulShutdown()
+                        try await group.waitForAll()
+                    }
+                }
+                gate.open()
+                // Nothing is counted, and nothing waits for a lease to end.
+                #expect(try await hooks.deliveries("&status=pending").first?["tries"] == 0)
+                try await hooks.working([hooks.otherWorker]) { try await hooks.deliveries(are: "delivered", count: 1) }
+            }
+        }
+    }
+
+    @Test(
+        "An endpoint that is deleted, or whose deliveries are sent again, while it is sent to: nobody waits in a circle"
+    )
+    func noDeadlock() async throws {
+        // Refused now and then, so that all paths are taken.
+        let count = Mutex(0)
+        let answer: @Sendable (TestHTTPServer.Request) async -> TestHTTPServer.Reply = { _ in
+            let number = count.withLock { count in
+                count += 1
+                return count
+            }
+            return .status(number % 5 == 0 ? 503 : 200)
+        }
+        try await TestHTTPServer.with(answer: answer) { _, port in
+            try await WebhooksUnderTest.run { hooks in
+                try await hooks.working([hooks.worker, hooks.otherWorker]) {
+                    for _ in 0..<8 {
+                        let (id, _) = try await hooks.endpoint(port, ["concurrency": 16])
+                        let tickets = (0..<20).map { _ in UUID.v7() }
+                        try await hooks.tell(
+                            (1...3).flatMap { sequence in tickets.map { Told(ticket: $0, sequence: sequence) } })
+                        for delivery in try await hooks.deliveries("&webhookEndpointId=\(id)").prefix(10) {
+                            let path = "webhook_deliveries/\(delivery["id"]?.stringValue ?? "")/redeliver"
+                            #expect(try await hooks.send(.post, path).status == 202)
+                        }
+                        #expect(try await hooks.send(.delete, "webhook_endpoints/\(id)").status == 204)
+                    }
+                }
+                let left = try await hooks.test.superuser("SELECT count(*) FROM notifications.webhook_lanes")
+                #expect(left[0][0] == "0")
+                let deadlocks = try await hooks.test.superuser(
+                    "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+                #expect(deadlocks[0][0] == "0")
+            }
+        }
+    }
+
     // MARK: Giving up
 
     @Test("410 disables the endpoint, which is told; what waits is sent when it is enabled again")

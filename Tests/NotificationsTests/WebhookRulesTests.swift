@@ -85,18 +85,6 @@ struct WebhookRulesTests {
         #expect(!pair.publicKey.isValidSignature(raw, for: content + Data([32])))
     }
 
-    @Test("A sealed secret opens with its key and for its purpose alone")
-    func box() throws {
-        let (old, new) = (String(repeating: "a", count: 32), String(repeating: "b", count: 32))
-        let sealed = try SecretBox([old]).seal([1, 2, 3], for: "x")
-        #expect(SecretBox([old]).open(sealed, for: "x") == [1, 2, 3])
-        #expect(SecretBox([new, old]).open(sealed, for: "x") == [1, 2, 3])
-        #expect(SecretBox([new]).open(sealed, for: "x") == nil)
-        #expect(SecretBox([old]).open(sealed, for: "y") == nil)
-        #expect(SecretBox([old]).open(Array(sealed.dropLast()), for: "x") == nil)
-        #expect(SecretBox([old]).open([], for: "x") == nil)
-    }
-
     @Test(
         "Headers that are ours, or none, are refused",
         arguments: [

@@ -33,7 +33,7 @@ struct WebhookService: Microservice {
     static func webhooks(_ database: Database, allowing blocks: [String] = ["127.0.0.0/8"]) -> Webhooks {
         Webhooks(
             database: database, client: localClient(allowing: blocks),
-            box: SecretBox([String(repeating: "s", count: 32)]))
+            keys: SecretKeys(String(repeating: "s", count: 32)))
     }
 }
 

@@ -125,7 +125,10 @@ SETTINGS
         printf 'RATE_LIMITS=%s\n' "${DESKWIRE_RATE_LIMITS:-on}"
     fi
     if [ "$service" = knowledge ]; then printf 'HELP_CENTER_URL=http://127.0.0.1:%s\n' "$GATEWAY_PORT"; fi
-    if [ "$service" = notifications ]; then printf 'EMAIL_LINK_URL=http://127.0.0.1:%s\n' "$GATEWAY_PORT"; fi
+    if [ "$service" = notifications ]; then
+        printf 'EMAIL_LINK_URL=http://127.0.0.1:%s\n' "$GATEWAY_PORT"
+        printf 'SECRETS_KEY=%s\n' "$(settle SECRETS_KEY random_secret)"
+    fi
     # An operator's own settings, for all services.
     if [ -f "$DESKWIRE_HOME/settings" ]; then grep -E '^[A-Z][A-Z0-9_]*=' "$DESKWIRE_HOME/settings" || true; fi
 }

@@ -44,6 +44,8 @@ struct OutboundMessage: Sendable {
     let subject: String
     let text: String
     let html: String?
+    /// Whose words they are; nil where they are the platform's.
+    var authorId: UUID?
     /// `ticket`
     let contextType: String?
     let contextId: UUID?
@@ -59,6 +61,8 @@ struct DeliveryReceipt: Sendable {
     let providerMessageId: String?
     /// True where acceptance is delivery (`in_app`).
     let isDelivered: Bool
+    /// Called once the database knows of it: lets go of what the channel does not use before.
+    var release: (@Sendable () -> Void)?
 }
 
 /// Why a message was not accepted.

@@ -24,10 +24,13 @@ struct EmailChannel: Channel {
     var concurrency: Int { client.configuration.connectionsMax }
 
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt {
-        let letter = try letter(for: message, from: try await sender(of: message.tenantId))
+        let letter = try letter(for: message, from: try await sender(of: message))
         do throws(SMTPError) {
-            _ = try await client.send(letter.envelope, letter.bytes)
-            return DeliveryReceipt(providerMessageId: letter.messageId.text, isDelivered: false)
+            // The connection takes no other mail before this one is noted: at most the last of each connection is sent again
+            // by whoever takes over from a process that was killed.
+            let handover = try await client.handOver(letter.envelope, letter.bytes)
+            return DeliveryReceipt(
+                providerMessageId: letter.messageId.text, isDelivered: false, release: { handover.release() })
         } catch {
             throw DeliveryFailure(error)
         }
@@ -39,9 +42,9 @@ struct EmailChannel: Channel {
         let messageId: MessageID
     }
 
-    private func sender(of tenantId: UUID) async throws(DeliveryFailure) -> EmailSender {
+    private func sender(of message: OutboundMessage) async throws(DeliveryFailure) -> EmailSender {
         do {
-            return try await senders.sender(of: tenantId)
+            return try await senders.sender(of: message.tenantId, authorId: message.authorId)
         } catch {
             throw .transient(code: "no_sender", detail: "The sender can't be read: \(error)", retryAfter: nil)
         }

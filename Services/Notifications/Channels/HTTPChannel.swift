@@ -16,6 +16,10 @@ extension OutboundAnswer {
 }
 
 extension DeliveryFailure {
+    /// The operator may have forgotten to keep the former key: worth another try.
+    static let unreadable = DeliveryFailure.transient(
+        code: "sealed", detail: "No key opens the address; it was sealed with another.", retryAfter: nil)
+
     /// No answer came. What is wrong with the address itself stays wrong.
     init(_ error: OutboundError) {
         switch error.kind {

@@ -17,13 +17,18 @@ struct HTTPChannels: Feature {
 
     init(_ platform: Platform) throws {
         let client = try OutboundSettings.client(platform.settings)
-        let push = WebPushChannel(platform.settings, database: platform.database, client: client)
-        var channels: [any Channel] = [SlackChannel(client: client)]
+        let keys = SecretKeys(platform.settings)
+        let (pushBox, slackBox) = (keys.box(for: "push subscriptions"), keys.box(for: "slack hooks"))
+        let push = WebPushChannel(platform.settings, database: platform.database, client: client, box: pushBox)
+        var channels: [any Channel] = [SlackChannel(database: platform.database, client: client, box: slackBox)]
         if let sms = SMSChannel(platform.settings, client: client) { channels.append(sms) }
         if let push { channels.append(push) }
         self.channels = channels
-        resources = [PushSubscriptions(client: client), SlackHooks(client: client)]
-        routes = [PushSubscriptions.keyRoute(push?.identity)]
+        resources = [PushSubscriptions(), SlackHooks()]
+        routes = [
+            PushSubscriptions.createRoute(pushBox, client), PushSubscriptions.keyRoute(push?.identity),
+            SlackHooks.createRoute(slackBox, client),
+        ]
         sources = [
             AddressSource(channel: "push") { users, tenantId, tx in
                 try await PushSubscriptions.addresses(of: users, tenantId: tenantId, in: tx)

@@ -1,21 +1,47 @@
 // Chats, by incoming webhooks as Slack has them.
 
 import Contracts
+import Database
 import Outbound
+import ServiceKit
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Posts to an incoming webhook of Slack, or of a chat that understands the same (Mattermost, Rocket.Chat, Discord's /slack).
-/// The address is the webhook's URL.
+/// The address is the hook's id.
 struct SlackChannel: Channel {
     let name = "slack"
     let concurrency = 16
+    let database: Database
     let client: OutboundClient
+    let box: SecretBox
 
     func send(_ message: OutboundMessage) async throws(DeliveryFailure) -> DeliveryReceipt {
+        guard let id = UUID(text: message.address), let url = try await url(id, of: message.tenantId).get() else {
+            throw .permanent(code: "unsubscribed", detail: "There is no such hook any more.", suppress: false)
+        }
         let answer = try await client.exchange(
-            message.address, headers: [("content-type", "application/json"), ("idempotency-key", message.id.text)],
+            url, headers: [("content-type", "application/json"), ("idempotency-key", message.id.text)],
             body: Self.body(of: message))
         if answer.isSuccess { return DeliveryReceipt(providerMessageId: nil, isDelivered: true) }
         throw Self.failure(answer, at: .now)
+    }
+
+    private func url(_ id: UUID, of tenantId: UUID) async -> Result<String?, DeliveryFailure> {
+        do {
+            let row = try await database.lookup(as: .tenant(tenantId)) { tx in
+                try await tx.first("SELECT sealed_url FROM slack_hooks WHERE tenant_id = \(tenantId) AND id = \(id)")
+            }
+            guard let sealed = try row?.get(0, as: String.self) else { return .success(nil) }
+            guard let url = box.open(sealed, tenantId: tenantId, id: id) else { return .failure(.unreadable) }
+            return .success(url)
+        } catch {
+            return .failure(.transient(code: "database", detail: "\(error)", retryAfter: nil))
+        }
     }
 
     static func body(of message: OutboundMessage) -> [UInt8] {

@@ -21,6 +21,7 @@ struct WebPushChannel: Channel {
     let database: Database
     let client: OutboundClient
     let identity: PushIdentity
+    let box: SecretBox
 
     /// How long a push service keeps a message for a browser that is away (RFC 8030, section 5.2).
     private static let keptSeconds = 3 * 86_400
@@ -96,13 +97,13 @@ struct WebPushChannel: Channel {
         do {
             let row = try await database.lookup(as: .tenant(tenantId)) { tx in
                 try await tx.first(
-                    "SELECT endpoint, p256dh, auth FROM push_subscriptions WHERE tenant_id = \(tenantId) AND id = \(id)"
-                )
+                    "SELECT sealed FROM push_subscriptions WHERE tenant_id = \(tenantId) AND id = \(id)")
             }
-            guard let (endpoint, point, secret) = try row?.decode((String, String, String).self),
-                let keys = PushKeys(p256dh: point, auth: secret)
-            else { return .success(nil) }
-            return .success(Subscription(endpoint: endpoint, keys: keys))
+            guard let sealed = try row?.get(0, as: String.self) else { return .success(nil) }
+            guard let secrets = PushSubscriptions.Secrets(sealed, by: box, tenantId: tenantId, id: id),
+                let keys = secrets.keys
+            else { return .failure(.unreadable) }
+            return .success(Subscription(endpoint: secrets.endpoint, keys: keys))
         } catch {
             return .failure(.transient(code: "database", detail: "\(error)", retryAfter: nil))
         }
@@ -145,10 +146,10 @@ extension WebPushChannel {
     ]
 
     /// Nil where no key is set.
-    init?(_ settings: Settings, database: Database, client: OutboundClient) {
+    init?(_ settings: Settings, database: Database, client: OutboundClient, box: SecretBox) {
         guard let key = settings.optionalText(Self.privateKey),
             let identity = PushIdentity(privateKey: key, subject: settings.text(Self.subject))
         else { return nil }
-        self.init(database: database, client: client, identity: identity)
+        self.init(database: database, client: client, identity: identity, box: box)
     }
 }

@@ -6,10 +6,12 @@ import ServiceLifecycle
 import Synchronization
 
 /// A worker for each channel: a slow one keeps no other waiting. Takes as many deliveries as the channel can send at once,
-/// and further ones as soon as any is over. When the process is to stop, it takes no more, and what is under way is noted.
+/// and further ones as soon as any is over. When the process is to stop, it takes no more, and what is under way is noted; what
+/// takes too long then is given up.
 struct ChannelWorker: Service {
     let channel: any Channel
     let store: DeliveryStore
+    var shift = Shift()
 
     private static let batch = 200
     /// How soon it is noticed what other processes have queued, and what is due by time.
@@ -37,12 +39,18 @@ struct ChannelWorker: Service {
         defer { DeliveryBell.remove(bell, for: channel.name) }
         await withDiscardingTaskGroup { group in
             var underWay = 0
+            var stopBy: ContinuousClock.Instant?
             while !Task.isCancelled {
                 let isStopping = Task.isShuttingDownGracefully
                 let outcomes = tray.take()
                 underWay -= outcomes.count
                 if isStopping, underWay == 0, outcomes.isEmpty { return }
-                let room = isStopping ? 0 : min(Self.batch, channel.concurrency - underWay)
+                if isStopping {
+                    let end = stopBy ?? .now + shift.drain
+                    if .now >= end { group.cancelAll() }
+                    stopBy = end
+                }
+                let room = isStopping || !shift.isAlive() ? 0 : min(Self.batch, channel.concurrency - underWay)
                 let claims = await turn(outcomes, room, giving: tray)
                 guard let claims else {
                     underWay += outcomes.count
@@ -51,8 +59,8 @@ struct ChannelWorker: Service {
                 }
                 for claim in claims {
                     underWay += 1
-                    group.addTask { [channel] in
-                        tray.put([await Self.send(claim, on: channel)])
+                    group.addTask { [channel, shift] in
+                        tray.put([shift.isAlive() ? await Self.send(claim, on: channel) : Self.lapsed(claim)])
                         bell.ring()
                     }
                 }
@@ -70,12 +78,18 @@ struct ChannelWorker: Service {
     private func turn(_ outcomes: [DeliveryOutcome], _ room: Int, giving tray: Tray) async -> [DeliveryClaim]? {
         guard !outcomes.isEmpty || room > 0 else { return [] }
         do {
-            return try await store.turn(settling: outcomes, claiming: room)
+            return try await store.turn(settling: outcomes, claiming: room, by: shift.worker)
         } catch {
             tray.put(outcomes)
             Self.logger.warning("deliveries wait", metadata: ["channel": "\(channel.name)", "error": "\(error)"])
             return nil
         }
+    }
+
+    /// This process was stopped, or without the database, for so long that others may have taken the message on.
+    private static func lapsed(_ claim: DeliveryClaim) -> DeliveryOutcome {
+        let detail = "The process gave no sign of life; the message was not sent."
+        return claim.outcome(.failed(.transient(code: "lapsed", detail: detail, retryAfter: nil)), at: .now)
     }
 
     private static func send(_ claim: DeliveryClaim, on channel: any Channel) async -> DeliveryOutcome {

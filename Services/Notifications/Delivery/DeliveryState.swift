@@ -67,6 +67,11 @@ struct DeliveryOutcome: Sendable {
         var suppresses = false
     }
 
+    /// The outcome is noted: what was held until then is free.
+    func release() {
+        if case .sent(let receipt) = result { receipt.release?() }
+    }
+
     private static let detailLengthMax = 1_000
     private static let reasonLengthMax = 100
 

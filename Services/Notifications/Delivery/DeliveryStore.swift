@@ -23,8 +23,8 @@ struct DeliveryClaim: Sendable {
 }
 
 /// Takes deliveries of one channel and notes what came of them. Any number of processes do it side by side: each takes rows
-/// that no other has, and what one that dies had is free again when its lease runs out. It is then sent again under the same
-/// id, and what the dead one may still say of it is not listened to.
+/// that no other has, and what one that dies had is free again when that is noticed (``Crew``), or when its lease runs out. It
+/// is then sent again under the same id, and what the dead one may still say of it is not listened to.
 struct DeliveryStore: Sendable {
     let database: Database
     let channel: String
@@ -34,20 +34,25 @@ struct DeliveryStore: Sendable {
     var lease: Duration
 
     /// Notes outcomes and takes what is due, in one transaction.
-    func turn(settling outcomes: [DeliveryOutcome], claiming count: Int, now: Timestamp = .now) async throws
-        -> [DeliveryClaim]
-    {
+    /// - Parameter worker: Whose the claims are.
+    func turn(
+        settling outcomes: [DeliveryOutcome], claiming count: Int, by worker: UUID = .v7(), now: Timestamp = .now
+    ) async throws -> [DeliveryClaim] {
         // Two channels may note outcomes of the same notifications in different orders.
-        try await database.transaction(as: .admin, retries: 5) { tx in
+        let claims = try await database.transaction(as: .admin, retries: 5) { tx in
             tx.planForManyKeys()
             if !outcomes.isEmpty { try await settle(outcomes, now: now, in: tx) }
-            return count > 0 ? try await claim(count, now: now, in: tx) : []
+            return count > 0 ? try await claim(count, by: worker, now: now, in: tx) : []
         }
+        for outcome in outcomes { outcome.release() }
+        return claims
     }
 
     // MARK: Claiming
 
-    private func claim(_ count: Int, now: Timestamp, in tx: Transaction) async throws -> [DeliveryClaim] {
+    private func claim(_ count: Int, by worker: UUID, now: Timestamp, in tx: Transaction) async throws
+        -> [DeliveryClaim]
+    {
         let rows = try await tx.query(
             """
             WITH due AS (
@@ -57,12 +62,14 @@ struct DeliveryStore: Sendable {
                 ORDER BY due_at LIMIT \(count) FOR UPDATE SKIP LOCKED
             )
             UPDATE notification_deliveries AS d
-            SET state = 'sending', attempts = d.attempts + 1, due_at = \(now + lease), updated_at = \(now)
+            SET state = 'sending', attempts = d.attempts + 1, due_at = \(now + lease), worker = \(worker),
+                updated_at = \(now)
             FROM due JOIN notification_deliveries AS o ON o.tenant_id = due.tenant_id AND o.id = due.id
                 JOIN notifications AS n ON n.tenant_id = o.tenant_id AND n.id = o.notification_id
             WHERE d.tenant_id = due.tenant_id AND d.id = due.id
             RETURNING d.id, d.tenant_id, d.notification_id, n.type, d.recipient_id, n.recipient_kind, d.recipient_name,
-                d.address, n.locale, d.subject, d.text, d.html, n.context_type, n.context_id, n.is_mandatory,
+                d.address, n.locale, d.subject, d.text, d.html, n.author_id, n.context_type, n.context_id,
+                n.is_mandatory,
                 d.created_at, d.attempts::bigint,
                 EXISTS (SELECT FROM notification_suppressions AS s
                     WHERE s.tenant_id = d.tenant_id AND s.channel = d.channel AND s.address = lower(d.address)
@@ -85,7 +92,8 @@ struct DeliveryStore: Sendable {
                 notificationId: try row.get("notification_id"), type: try row.get("type"),
                 recipientId: isUser ? try row.get("recipient_id") : nil, recipientName: try row.get("recipient_name"),
                 address: try row.get("address"), locale: try row.get("locale"), subject: try row.get("subject"),
-                text: try row.get("text"), html: try row.get("html"), contextType: try row.get("context_type"),
+                text: try row.get("text"), html: try row.get("html"),
+                authorId: try row.get("author_id"), contextType: try row.get("context_type"),
                 contextId: try row.get("context_id"), isMandatory: try row.get("is_mandatory"),
                 queuedAt: try row.get("created_at"), attempt: Int(try row.get("attempts", as: Int64.self))),
             isSuppressed: try row.get("suppressed"))

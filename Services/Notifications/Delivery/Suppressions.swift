@@ -17,6 +17,9 @@ enum SuppressionReason: String, CaseIterable, Sendable {
     /// The far side says that there is nobody.
     case gone
     case manual
+
+    /// Whether it holds for mail, too, that nobody can unsubscribe from.
+    var coversMandatory: Bool { self != .unsubscribed }
 }
 
 /// The suppression list: kept by bounces and complaints, and by hand. Deleting an entry lifts it.
@@ -40,7 +43,8 @@ struct Suppressions: Resource {
         if let address = draft.values.string("address") { draft.values.set("address", sql: "lower(\(address))") }
     }
 
-    /// Puts an address on the list; nothing happens where it is on it already.
+    /// Puts an address on the list. Where it is on it already, the reason stays, unless the new one is the stronger: an address that
+    /// nobody has any more is written to by nothing, though its owner had unsubscribed before.
     static func suppress(
         _ address: String, on channel: String, _ reason: SuppressionReason, detail: String?, _ op: Operation
     ) async throws {
@@ -49,7 +53,18 @@ struct Suppressions: Resource {
         ]
         do {
             try await op.tx.savepoint { _ in _ = try await store.create(values, in: op) }
-        } catch let error as DatabaseError where error.kind == .unique {}
+        } catch let error as DatabaseError where error.kind == .unique {
+            guard reason.coversMandatory else { return }
+            let listed = try await store.select(
+                "t.channel = \(channel) AND t.address = lower(\(address))", in: op.tx, tenantId: op.tenantId,
+                forUpdate: true)
+            guard let entry = listed.first,
+                entry.string("reason").flatMap(SuppressionReason.init(rawValue:))?.coversMandatory == false
+            else { return }
+            // An entry is never changed: another stands in its place.
+            try await store.delete(entry, in: op)
+            _ = try await store.create(values, in: op)
+        }
     }
 
     /// Puts the address of a delivery that can't ever succeed on the list.

@@ -1,6 +1,5 @@
 // email: what the service has of it, in one value.
 
-import Crypto
 import Database
 import Mail
 import ServiceKit
@@ -17,7 +16,7 @@ struct EmailFeature: Feature {
     /// None where the operator has named no server: then nothing is queued for it.
     let channels: [any Channel]
     private let database: Database
-    private let sealer: Sealer
+    private let box: SecretBox
     private let links: UnsubscribeLinks
 
     static let migrations: [Migration] = [.email]
@@ -31,7 +30,6 @@ struct EmailFeature: Feature {
     private static let fromSetting = "EMAIL_FROM"
     private static let returnSetting = "EMAIL_RETURN_PATH"
     private static let linkSetting = "EMAIL_LINK_URL"
-    private static let secretSetting = "EMAIL_SECRET"
 
     static let settings: [Setting] = [
         .url(
@@ -55,10 +53,6 @@ struct EmailFeature: Feature {
         .url(
             linkSetting, default: "http://127.0.0.1:8080",
             "Where recipients reach the gateway, for links to unsubscribe; one click works with https only."),
-        .text(
-            secretSetting,
-            "Makes links to unsubscribe and keeps DKIM keys unreadable; the context key when unset. When it changes, both are void."
-        ).secret.checked { $0.utf8.count < 32 ? "must have at least 32 bytes" : nil },
     ]
 
     /// A check of a setting by what reads it.
@@ -88,16 +82,16 @@ struct EmailFeature: Feature {
             database: platform.database, server: configuration,
             from: Mailbox.list(settings.text(Self.fromSetting)).first,
             returnPath: settings.optionalText(Self.returnSetting).map { try EmailAddress($0) }, linkURL: link,
-            secret: settings.optionalText(Self.secretSetting) ?? settings.text("INTERNAL_CONTEXT_KEY"))
+            keys: SecretKeys(settings))
     }
 
     init(
         database: Database, server: SMTPConfiguration?, from: Mailbox? = nil, returnPath: EmailAddress? = nil,
-        linkURL: String = "https://help.example", secret: String, memory: Duration = .seconds(10)
+        linkURL: String = "https://help.example", keys: SecretKeys, memory: Duration = .seconds(10)
     ) throws {
         self.database = database
-        sealer = Sealer(secret: secret, purpose: "email keys")
-        links = UnsubscribeLinks(baseURL: linkURL, key: Sealer.key(secret: secret, purpose: "unsubscribe links"))
+        box = keys.box(for: "email keys")
+        links = UnsubscribeLinks(baseURL: linkURL, keys: keys.keys(for: "unsubscribe links"))
         guard let server else {
             channels = []
             return
@@ -106,7 +100,7 @@ struct EmailFeature: Feature {
         channels = [
             EmailChannel(
                 client: try SMTPClient(server),
-                senders: EmailSenders(database: database, sealer: sealer, usual: usual, memory: memory),
+                senders: EmailSenders(database: database, box: box, usual: usual, memory: memory),
                 returnPath: returnPath, links: links, emails: OutboundEmails(usual: usual.address))
         ]
     }
@@ -118,9 +112,9 @@ struct EmailFeature: Feature {
         return timeouts
     }
 
-    var resources: [any Resource] { [EmailSettings(), DKIMKeys(sealer: sealer), EmailReports()] }
+    var resources: [any Resource] { [EmailSettings(), EmailSignatures(), DKIMKeys(box: box), EmailReports()] }
 
     var routes: [Route] {
-        EmailReports.routes + UnsubscribeRoutes(database: database, key: links.key).all
+        EmailReports.routes + UnsubscribeRoutes(database: database, keys: links.keys).all
     }
 }

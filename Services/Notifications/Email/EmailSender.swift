@@ -13,11 +13,24 @@ import Mail
 struct EmailSender: Sendable {
     var from: Mailbox
     var replyTo: Mailbox?
-    var signatureText: String?
-    /// Safe to show.
-    var signatureHTML: String?
+    /// The organization's, and before it the author's.
+    var signatures: [Signature] = []
     /// Signs for the sender's domain; nil where there is no key in use.
     var signer: DKIMSigner?
+}
+
+/// What stands below a mail.
+struct Signature: Sendable, Equatable {
+    var text: String?
+    /// Safe to show.
+    var html: String?
+
+    /// Nil where there is neither.
+    init?(text: String?, html: String?) {
+        self.text = text.flatMap { $0.isEmpty ? nil : $0 }
+        self.html = html.flatMap { $0.isEmpty ? nil : $0 }
+        if self.text == nil, self.html == nil { return nil }
+    }
 }
 
 /// Ids of messages, made so that whoever sees one in a reply or in a report knows what it is about.
@@ -58,8 +71,8 @@ enum EmailComposer {
             from: sender.from, to: [Mailbox(name: outbound.recipientName, try EmailAddress(outbound.address))],
             replyTo: sender.replyTo.map { [$0] } ?? [], subject: outbound.subject, date: now,
             messageId: try EmailThread.messageId(delivery: outbound.id, domain: domain),
-            text: text(outbound.text, signature: sender.signatureText),
-            html: outbound.html.map { html($0, signature: sender.signatureHTML) })
+            text: text(outbound.text, signatures: sender.signatures.compactMap(\.text)),
+            html: outbound.html.map { html($0, signatures: sender.signatures.compactMap(\.html)) })
         if let type = outbound.contextType, let id = outbound.contextId {
             let root = try EmailThread.root(type, id, domain: domain)
             message.inReplyTo = [root]
@@ -74,16 +87,16 @@ enum EmailComposer {
         return message
     }
 
-    /// The signature stands below the line that mail programs know it by: two hyphens and a space (RFC 3676, section 4.3).
-    static func text(_ text: String, signature: String?) -> String {
-        guard let signature, !signature.isEmpty else { return text }
-        return "\(text)\(text.hasSuffix("\n") ? "" : "\n")\n-- \n\(signature)\n"
+    /// The signatures stand below the line that mail programs know it by: two hyphens and a space (RFC 3676, section 4.3).
+    static func text(_ text: String, signatures: [String]) -> String {
+        guard !signatures.isEmpty else { return text }
+        return "\(text)\(text.hasSuffix("\n") ? "" : "\n")\n-- \n\(signatures.joined(separator: "\n\n"))\n"
     }
 
-    /// The signature goes to the end of what is shown.
-    static func html(_ html: String, signature: String?) -> String {
-        guard let signature, !signature.isEmpty else { return html }
-        let block = "<div class=\"signature\"><br>\(signature)</div>"
+    /// The signatures go to the end of what is shown.
+    static func html(_ html: String, signatures: [String]) -> String {
+        guard !signatures.isEmpty else { return html }
+        let block = signatures.map { "<div class=\"signature\"><br>\($0)</div>" }.joined()
         let bytes = Array(html.utf8)
         let tag = Array("</body>".utf8)
         guard bytes.count >= tag.count else { return html + block }

@@ -4,6 +4,7 @@ import Contracts
 import Database
 import Mail
 import Markup
+import ServiceKit
 import Web
 
 #if canImport(FoundationEssentials)
@@ -54,6 +55,32 @@ struct EmailSettings: Resource {
     }
 }
 
+/// What stands below the mails that carry an agent's words, above the organization's signature: each user's own, at most one.
+struct EmailSignatures: Resource {
+    let path = "email_signatures"
+    let entity = "email_signature"
+    let summary = "Signatures of agents, which stand below mail with what they wrote; each user's own."
+    let permissions = ResourcePermissions(read: "notifications.read", write: "notifications.read")
+    let fields: [Field] = [
+        .uuid("userId").notNull.immutable.filterable.described("Whose; by default the caller's own."),
+        .text("text", 0...2_000).example("Ada Lovelace\nSupport"),
+        .text("html", 0...10_000).described("Below the HTML of a mail; made safe to show."),
+    ]
+
+    func visible(to caller: Caller) -> SQL? { OwnRows.condition("user_id", caller) }
+
+    func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
+        try OwnRows.own("userId", &draft, op)
+        sanitize(&draft)
+    }
+
+    func willUpdate(_ draft: inout Draft, _ op: Operation) async throws { sanitize(&draft) }
+
+    private func sanitize(_ draft: inout Draft) {
+        if let html = draft.values.string("html") { draft.values.set("html", HTMLSanitizer.sanitize(html).html) }
+    }
+}
+
 /// Keys that a tenant's mail is signed with (RFC 6376). Made here; the private half never leaves the service.
 struct DKIMKeys: Resource {
     let path = "email_dkim_keys"
@@ -75,7 +102,7 @@ struct DKIMKeys: Resource {
         .text("sealedKey").hidden.notNull,
     ]
 
-    let sealer: Sealer
+    let box: SecretBox
 
     func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
         let domain = try Self.name(draft.values.string("domain") ?? "", at: "/domain")
@@ -88,7 +115,8 @@ struct DKIMKeys: Resource {
         draft.values.set("selector", selector.ascii)
         draft.values.set("dnsName", "\(selector.ascii)._domainkey.\(domain.ascii)")
         draft.values.set("dnsRecord", key.dnsRecord)
-        draft.values.set("sealedKey", try sealer.seal(key.privateBytes, tenantId: op.tenantId, id: draft.id))
+        let sealed = try box.seal(key.privateBytes, at: op.tenantId.text, draft.id.text)
+        draft.values.set("sealedKey", Base64URL.encode(sealed))
     }
 
     private static func name(_ text: String, at pointer: String) throws(Problem) -> DomainName {

@@ -19,9 +19,12 @@ import Web
 struct UnsubscribeLinks: Sendable {
     /// Where the gateway is reached, without a slash at the end.
     let baseURL: String
-    let key: SymmetricKey
+    /// The first makes links, all are believed.
+    let keys: [SymmetricKey]
 
-    func url(for message: OutboundMessage) -> String {
+    /// Nil where there is no key.
+    func url(for message: OutboundMessage) -> String? {
+        guard let key = keys.first else { return nil }
         let token = UnsubscribeToken(tenantId: message.tenantId, deliveryId: message.id, address: message.address)
         return "\(baseURL)/v1/unsubscribe/\(token.text(key: key))"
     }
@@ -31,7 +34,7 @@ struct UnsubscribeLinks: Sendable {
 /// (RFC 8058, section 1). POST needs no login and no cookie, and can be repeated.
 struct UnsubscribeRoutes: Sendable {
     let database: Database
-    let key: SymmetricKey
+    let keys: [SymmetricKey]
 
     private static let page = AnswerSpec(
         .ok, "A page that says so.", schema: ["type": "string"], mediaType: "text/html")
@@ -78,7 +81,8 @@ struct UnsubscribeRoutes: Sendable {
     }
 
     private func token(of call: Call) throws -> UnsubscribeToken {
-        guard let token = UnsubscribeToken(try call.parameter("token"), key: key) else {
+        let text = try call.parameter("token")
+        guard let token = keys.lazy.compactMap({ UnsubscribeToken(text, key: $0) }).first else {
             throw Problem.notFound("There is no such link.")
         }
         return token

@@ -1,4 +1,5 @@
 import Database
+import Messaging
 
 extension Migration {
     static let notifications = Migration(
@@ -46,6 +47,7 @@ private let noticesSQL = """
         type text NOT NULL,
         recipient_id uuid NOT NULL,
         recipient_kind text NOT NULL,
+        author_id uuid,
         context_type text,
         context_id uuid,
         locale text NOT NULL,
@@ -85,6 +87,8 @@ private let deliverySQL = """
         attempts integer NOT NULL,
         -- Queued: when it is to be sent. Sending: when it is taken for abandoned.
         due_at timestamptz(3),
+        -- The process that sends it, or did last.
+        worker uuid,
         digest text NOT NULL,
         -- The delivery that took this one along.
         digest_id uuid,
@@ -101,6 +105,7 @@ private let deliverySQL = """
     ) WITH (fillfactor = 70);
     CREATE INDEX notification_deliveries_due_idx ON notification_deliveries (channel, due_at)
         WHERE state IN ('queued', 'sending') AND digest = 'immediate';
+    CREATE INDEX notification_deliveries_worker_idx ON notification_deliveries (worker) WHERE state = 'sending';
     CREATE INDEX notification_deliveries_digest_idx ON notification_deliveries (due_at)
         WHERE state = 'queued' AND digest <> 'immediate' AND digest_id IS NULL;
     CREATE INDEX notification_deliveries_digest_id_idx ON notification_deliveries (tenant_id, digest_id)
@@ -110,6 +115,10 @@ private let deliverySQL = """
         ON notification_deliveries (tenant_id, provider_message_id) WHERE provider_message_id IS NOT NULL;
     CREATE INDEX notification_deliveries_id_idx ON notification_deliveries USING hash (id);
     SELECT secure_tenant_table('notification_deliveries');
+
+    -- The processes that send and are alive.
+    CREATE TABLE delivery_members \(Membership.columns);
+    SELECT open_table('delivery_members');
 
     CREATE TABLE notification_suppressions (
         \(stamps),

@@ -24,6 +24,23 @@ extension Migration {
             CREATE INDEX email_settings_id_idx ON email_settings USING hash (id);
             SELECT secure_tenant_table('email_settings');
 
+            CREATE TABLE email_signatures (
+                tenant_id uuid NOT NULL,
+                id uuid NOT NULL,
+                version bigint NOT NULL,
+                created_at timestamptz(3) NOT NULL,
+                updated_at timestamptz(3) NOT NULL,
+                created_by uuid,
+                updated_by uuid,
+                user_id uuid NOT NULL,
+                text text,
+                html text,
+                PRIMARY KEY (tenant_id, id),
+                CONSTRAINT email_signatures_user_id_key UNIQUE (tenant_id, user_id)
+            );
+            CREATE INDEX email_signatures_id_idx ON email_signatures USING hash (id);
+            SELECT secure_tenant_table('email_signatures');
+
             CREATE TABLE email_dkim_keys (
                 tenant_id uuid NOT NULL,
                 id uuid NOT NULL,

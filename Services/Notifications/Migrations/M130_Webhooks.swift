@@ -130,6 +130,8 @@ private let deliveriesSQL = """
         aggregate_id uuid NOT NULL,
         due_at timestamptz NOT NULL,
         lease uuid,
+        -- The process that has it.
+        worker uuid,
         PRIMARY KEY (tenant_id, endpoint_id, aggregate_id),
         FOREIGN KEY (tenant_id, endpoint_id) REFERENCES webhook_endpoints ON DELETE CASCADE
     ) WITH (

@@ -93,7 +93,8 @@ struct Composer: Sendable {
             TemplateText(id: template.id, subject: template.subject, text: template.text), values)
         return Notice(
             tenantId: tenant.id, eventId: occurrence.eventId, type: rule.type, recipient: recipient,
-            contextType: ticket == nil ? nil : "ticket", contextId: ticket?.id, locale: language, title: shown.subject,
+            authorId: rule.type.isSigned ? occurrence.actorId : nil, contextType: ticket == nil ? nil : "ticket",
+            contextId: ticket?.id, locale: language, title: shown.subject,
             body: shown.text, deliveries: deliveries)
     }
 

@@ -48,6 +48,7 @@ struct Inbox: Resource {
     let table = "notifications"
     let summary = "The caller's notifications in the app."
     let operations: ResourceOperations = .readOnly
+    let audited = true
     let mounts: Set<Route.Mount> = [.tenant]
     let stamps: ResourceStamps = [.version, .createdAt, .updatedAt]
     let permissions = ResourcePermissions("notifications")
@@ -122,30 +123,26 @@ struct Inbox: Resource {
     /// Marks unread ones of the caller's as read, and tells it. Answers how many there were.
     private static func markRead(_ condition: SQL, limit: Int, client: String?, _ op: Operation) async throws -> Int {
         guard let reader = op.actorId else { return 0 }
-        let rows = try await op.tx.query(
+        let unread = try await store.select(
             """
-            WITH unread AS (
+            t.id IN (
                 SELECT id FROM notifications
                 WHERE tenant_id = \(op.tenantId) AND recipient_id = \(reader) AND in_inbox AND read_at IS NULL
                     AND \(condition)
-                ORDER BY id LIMIT \(limit) FOR NO KEY UPDATE
-            )
-            UPDATE notifications AS n SET read_at = \(op.now), version = n.version + 1, updated_at = \(op.now)
-            FROM unread WHERE n.tenant_id = \(op.tenantId) AND n.id = unread.id
-            RETURNING n.id, n.version
-            """)
-        let read = try rows.map { try $0.decode((UUID, Int64).self) }
+                ORDER BY id LIMIT \(limit) FOR NO KEY UPDATE)
+            """, in: op.tx, tenantId: op.tenantId, forUpdate: true)
+        let read = try await store.update(many: unread.map { ($0, ["readAt": op.now], nil) }, in: op)
         op.tx.enqueue(
             """
             UPDATE notification_deliveries SET state = 'read', updated_at = \(op.now)
-            WHERE tenant_id = \(op.tenantId) AND notification_id = ANY(\(read.map(\.0))) AND channel = 'in_app'
+            WHERE tenant_id = \(op.tenantId) AND notification_id = ANY(\(read.map(\.id))) AND channel = 'in_app'
                 AND state IN ('sent', 'delivered')
             """)
-        for (id, version) in read {
+        for record in read {
             try op.tx.publish(
                 NotificationRead(
-                    notificationId: id, channel: .inApp, recipientId: reader, readAt: op.now, client: client),
-                version: version, actor: op.actor, occurredAt: op.now, tenantId: op.tenantId)
+                    notificationId: record.id, channel: .inApp, recipientId: reader, readAt: op.now, client: client),
+                version: record.version, actor: op.actor, occurredAt: op.now, tenantId: op.tenantId)
         }
         return read.count
     }

@@ -18,6 +18,8 @@ struct Notice: Sendable {
     let eventId: UUID
     let type: NotificationType
     let recipient: Recipient
+    /// Whose words they are: mail ends with this user's signature.
+    var authorId: UUID?
     var contextType: String?
     var contextId: UUID?
     let locale: String
@@ -73,12 +75,12 @@ enum NoticeWriter {
             WITH fresh AS (
                 INSERT INTO notifications (
                     tenant_id, id, version, created_at, updated_at, event_id, type, recipient_id, recipient_kind,
-                    context_type, context_id, locale, title, body, is_mandatory, in_inbox)
-                SELECT tenant_id, id, 1, \(now), \(now), event_id, type, recipient_id, recipient_kind, context_type,
-                    context_id, locale, title, body, is_mandatory, false
+                    author_id, context_type, context_id, locale, title, body, is_mandatory, in_inbox)
+                SELECT tenant_id, id, 1, \(now), \(now), event_id, type, recipient_id, recipient_kind, author_id,
+                    context_type, context_id, locale, title, body, is_mandatory, false
                 FROM json_to_recordset(\(rows(notices))::json) AS n (
                     tenant_id uuid, id uuid, event_id uuid, type text, recipient_id uuid, recipient_kind text,
-                    context_type text, context_id uuid, locale text, title text, body text, is_mandatory boolean)
+                    author_id uuid, context_type text, context_id uuid, locale text, title text, body text, is_mandatory boolean)
                 ORDER BY tenant_id, event_id, type, recipient_id
                 ON CONFLICT (tenant_id, event_id, type, recipient_id) DO NOTHING
                 RETURNING tenant_id, id, recipient_id
@@ -105,6 +107,7 @@ enum NoticeWriter {
                     "tenant_id": .uuid(notice.tenantId), "id": .uuid(notice.id), "event_id": .uuid(notice.eventId),
                     "type": .string(notice.type.name), "recipient_id": .uuid(notice.recipient.id),
                     "recipient_kind": .string(notice.recipient.kind.rawValue),
+                    "author_id": notice.authorId.map { .uuid($0) } ?? .null,
                     "context_type": notice.contextType.map { .string($0) } ?? .null,
                     "context_id": notice.contextId.map { .uuid($0) } ?? .null, "locale": .string(notice.locale),
                     "title": .string(storable(notice.title)),

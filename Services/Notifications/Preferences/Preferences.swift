@@ -62,14 +62,7 @@ struct Preferences: Resource {
     func visible(to caller: Caller) -> SQL? { OwnRows.condition("user_id", caller) }
 
     func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
-        let own = op.caller?.actorId
-        if !draft.values.contains("userId"), let own { draft.values.set("userId", own) }
-        guard draft.values.uuid("userId") != nil else {
-            throw Problem.invalid([Fault(.pointer("/userId"), "required", "It is needed.")])
-        }
-        if let caller = op.caller, !OwnRows.seesAll(caller), draft.values.uuid("userId") != own {
-            throw Problem.forbidden(permission: "notifications.write")
-        }
+        try OwnRows.own("userId", &draft, op)
         try check(draft.values)
     }
 
@@ -91,6 +84,18 @@ struct PreferenceDefaults: Resource {
 /// Rows that belong to somebody: others see them only if they may change notifications.
 enum OwnRows {
     static func seesAll(_ caller: Caller) -> Bool { caller.platformAdmin || caller.may("notifications.write") }
+
+    /// Whose a new row is: the caller's, where nothing else is said; somebody else's only by those who see all.
+    static func own(_ field: String, _ draft: inout Draft, _ op: Operation) throws {
+        let own = op.caller?.actorId
+        if !draft.values.contains(field), let own { draft.values.set(field, own) }
+        guard draft.values.uuid(field) != nil else {
+            throw Problem.invalid([Fault(.pointer("/\(field)"), "required", "It is needed.")])
+        }
+        if let caller = op.caller, !seesAll(caller), draft.values.uuid(field) != own {
+            throw Problem.forbidden(permission: "notifications.write")
+        }
+    }
 
     /// Over the row `t`.
     static func condition(_ column: String, _ caller: Caller) -> SQL? {

@@ -59,6 +59,8 @@ struct NotificationType: Sendable {
     var isMandatory = false
     /// Never for customers, whatever a rule says.
     var isInternal = false
+    /// It says what an agent wrote: mail has the agent's signature.
+    var isSigned = false
     /// Which of the events; by default all.
     var when: @Sendable (JSON) -> Bool = { _ in true }
     /// By the name that templates use: `status.new`.

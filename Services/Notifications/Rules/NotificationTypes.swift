@@ -67,7 +67,7 @@ extension NotificationType {
                 "{{ticket.key}}, Priorität {{ticket.priority}}, ist jetzt bei Ihrer Gruppe.")),
         NotificationType(
             name: "ticket_reply", summary: "An agent answered in your ticket.", event: "ticket_message.added",
-            recipients: [.requester, .participants],
+            recipients: [.requester, .participants], isSigned: true,
             when: { $0["visibility"] == "public" && $0["authorType"] == "user" }, details: message,
             words: words(
                 "Re: {{ticket.subject}} [{{ticket.key}}]", "{{message.text}}",

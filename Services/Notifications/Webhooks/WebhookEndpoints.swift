@@ -186,8 +186,9 @@ struct WebhookEndpoints: Resource {
         _ id: UUID, because reason: DisabledReason, failingSince: Timestamp?, in op: Operation,
         _ store: ResourceStore<WebhookEndpoints>
     ) async throws {
-        let record = try await store.load(id, in: op, forUpdate: true)
-        guard record.bool("enabled") == true else { return }
+        guard let record = try await store.find(id, in: op.tx, tenantId: op.tenantId, forUpdate: true),
+            record.bool("enabled") == true
+        else { return }
         let fields: JSONObject = [
             "webhookEndpointId": .uuid(id), "url": .string(record.string("url") ?? ""),
             "reason": .string(reason.rawValue),

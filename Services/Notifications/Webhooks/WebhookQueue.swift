@@ -96,6 +96,14 @@ enum WebhookQueue {
     /// Sends deliveries again that are done, or sooner those that wait: the ones that meet a condition over `d`.
     /// - Returns: how many.
     static func again(_ condition: SQL, at now: Timestamp, in tx: Transaction) async throws -> Int {
+        // Lanes before deliveries, as whoever works on one does.
+        try await tx.execute(
+            """
+            SELECT FROM webhook_lanes AS l
+            WHERE (l.tenant_id, l.endpoint_id, l.aggregate_id) IN (
+                SELECT d.tenant_id, d.webhook_endpoint_id, d.aggregate_id FROM webhook_deliveries AS d WHERE \(condition))
+            ORDER BY l.tenant_id, l.endpoint_id, l.aggregate_id FOR UPDATE
+            """)
         let changed = try await tx.query(
             """
             UPDATE webhook_deliveries AS d
@@ -129,7 +137,7 @@ enum WebhookQueue {
 
     /// Takes lanes that are due, of each endpoint no more than it lets be under way at once, over all processes.
     static func claim(
-        upTo count: Int, leasedFor lease: Duration, at now: Timestamp, in tx: Transaction
+        upTo count: Int, for worker: UUID, leasedFor lease: Duration, at now: Timestamp, in tx: Transaction
     ) async throws -> [Lane] {
         // From endpoint to endpoint along the index: what it costs does not grow with what waits for one of them.
         let open = try await tx.query(
@@ -171,7 +179,7 @@ enum WebhookQueue {
                 ) AS l
                 LIMIT \(count)
             )
-            UPDATE webhook_lanes AS l SET lease = gen_random_uuid(), due_at = \(now + lease)
+            UPDATE webhook_lanes AS l SET lease = gen_random_uuid(), due_at = \(now + lease), worker = \(worker)
             FROM taken AS t
             WHERE l.tenant_id = t.tenant_id AND l.endpoint_id = t.endpoint_id AND l.aggregate_id = t.aggregate_id
                 AND l.due_at <= \(now)
@@ -197,9 +205,13 @@ enum WebhookQueue {
         """
     }
 
-    /// Keeps the lane, or lets it go until an instant; false where it is somebody else's by now.
+    /// Keeps the lane, or lets it go until an instant; false where it is somebody else's by now, or gone. Its endpoint is held before
+    /// it: who deletes an endpoint locks that first, its lanes and deliveries then.
     static func hold(_ lane: Lane, keeping: Bool, until due: Timestamp, in tx: Transaction) async throws -> Bool {
-        try await tx.execute(
+        tx.enqueue(
+            "SELECT FROM webhook_endpoints WHERE tenant_id = \(lane.tenantId) AND id = \(lane.endpointId) FOR KEY SHARE"
+        )
+        return try await tx.execute(
             """
             UPDATE webhook_lanes SET due_at = \(due), lease = \(keeping ? lane.lease : nil)
             WHERE \(lane.condition) AND lease = \(lane.lease)

@@ -3,6 +3,7 @@
 import Contracts
 import Crypto
 import Database
+import ServiceKit
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -52,7 +53,7 @@ struct WebhookSecrets: Sendable {
     private func keep(
         _ bytes: [UInt8], _ kind: Kind, _ endpointId: UUID, tenantId: UUID, now: Timestamp, in tx: Transaction
     ) throws {
-        let sealed = try box.seal(bytes, for: Self.purpose(endpointId, kind))
+        let sealed = try box.seal(bytes, at: tenantId.text, endpointId.text, kind.rawValue)
         tx.enqueue(
             """
             INSERT INTO webhook_secrets (tenant_id, endpoint_id, id, kind, sealed, created_at)
@@ -70,11 +71,12 @@ struct WebhookSecrets: Sendable {
     }
 
     /// Opens what ``selection(of:tenantId:at:)`` has found. What no key opens is left out: then nothing is signed by it.
-    func open(_ rows: [Row], of endpointId: UUID) throws -> Opened {
+    func open(_ rows: [Row], of endpointId: UUID, tenantId: UUID) throws -> Opened {
         var opened = Opened()
         for row in rows {
             let (name, sealed) = try row.decode((String, [UInt8]).self)
-            guard let kind = Kind(rawValue: name), let bytes = box.open(sealed, for: Self.purpose(endpointId, kind))
+            guard let kind = Kind(rawValue: name),
+                let bytes = box.open(sealed, at: tenantId.text, endpointId.text, kind.rawValue)
             else {
                 continue
             }
@@ -91,10 +93,6 @@ struct WebhookSecrets: Sendable {
             }
         }
         return opened
-    }
-
-    private static func purpose(_ endpointId: UUID, _ kind: Kind) -> String {
-        "webhook \(kind.rawValue) \(endpointId.text)"
     }
 }
 

@@ -23,6 +23,7 @@ struct WebhookWorker: Service {
     let secrets: WebhookSecrets
     let endpoints: ResourceStore<WebhookEndpoints>
     let bell: Bell
+    var shift = Shift()
 
     var retries = WebhookRetries()
     /// Requests under way in this process.
@@ -53,7 +54,10 @@ struct WebhookWorker: Service {
                     }
                     await self.bell.wait(upTo: self.interval)
                 }
-                // What is under way comes to its end.
+                // What is under way comes to its end, or is given up.
+                let end = ContinuousClock.now + self.shift.drain
+                while places.taken > 0, .now < end, !Task.isCancelled { await self.bell.wait(upTo: self.interval) }
+                group.cancelAll()
             }
         } onGracefulShutdown: {
             bell.ring()
@@ -61,7 +65,7 @@ struct WebhookWorker: Service {
     }
 
     private func due(upTo count: Int) async -> [WebhookQueue.Lane] {
-        guard count > 0 else { return [] }
+        guard count > 0, shift.isAlive() else { return [] }
         do {
             return try await claim(upTo: count, at: .now)
         } catch {
@@ -72,7 +76,7 @@ struct WebhookWorker: Service {
 
     func claim(upTo count: Int, at now: Timestamp) async throws -> [WebhookQueue.Lane] {
         try await database.transaction(as: .admin, retries: 2) { tx in
-            try await WebhookQueue.claim(upTo: count, leasedFor: lease, at: now, in: tx)
+            try await WebhookQueue.claim(upTo: count, for: shift.worker, leasedFor: lease, at: now, in: tx)
         }
     }
 
@@ -83,11 +87,14 @@ struct WebhookWorker: Service {
         do {
             for round in 1...Self.inARow {
                 guard let job = try await next(of: lane) else { return try await leave(lane) }
+                // What others may have taken on is left to them.
+                guard shift.isAlive() else { return try await leave(lane) }
                 let began = Timestamp.now
                 let result = await send(job, at: began)
-                let goesOn = try await settle(
-                    lane, job, result, began: began, keeping: round < Self.inARow && !Task.isShuttingDownGracefully)
-                if !goesOn { return }
+                let keeping = round < Self.inARow && !Task.isShuttingDownGracefully
+                // In a task of its own: what came of a request is noted even when this one is cancelled.
+                let settling = Task { try await settle(lane, job, result, began: began, keeping: keeping) }
+                guard try await settling.value else { return }
             }
         } catch {
             // The lease ends by itself, and somebody tries again.
@@ -120,7 +127,7 @@ struct WebhookWorker: Service {
         return Job(
             deliveryId: id, eventId: eventId, tries: Int(tries), url: url,
             body: WebhookBody.bytes(name: name, schemaRef: schemaRef, occurredAt: occurredAt, payload: payload),
-            secrets: try secrets.open(rows[1], of: lane.endpointId))
+            secrets: try secrets.open(rows[1], of: lane.endpointId, tenantId: lane.tenantId))
     }
 
     /// The lane is empty, or its endpoint is disabled.
@@ -162,39 +169,36 @@ struct WebhookWorker: Service {
             try await leave(lane)
             return false
         }
-        return try await database.transaction(as: .tenant(lane.tenantId), retries: 2) { tx in
-            let keeps = keeping && outcome == .delivered
+        // In transactions of their own: who holds an endpoint together with others can't change it without waiting for them.
+        if outcome == .gone { try await disable(lane, .gone, failingSince: now, now: now) }
+        let keeps = keeping && outcome == .delivered
+        let (goesOn, failingSince) = try await database.transaction(as: .tenant(lane.tenantId), retries: 2) {
+            tx -> (Bool, Timestamp?) in
             guard
                 try await WebhookQueue.hold(lane, keeping: keeps, until: keeps ? now + lease : now, in: tx)
-            else { return false }
+            else { return (false, nil) }
             tx.enqueue(try note(lane, job, result, began: began, now: now))
             let failingSince = try await note(outcome, of: lane, job, result, now: now, in: tx)
-            if try await WebhookQueue.endIfEmpty(lane, in: tx) { return false }
+            if try await WebhookQueue.endIfEmpty(lane, in: tx) { return (false, failingSince) }
             if !keeps { try await WebhookQueue.reschedule(lane, in: tx) }
-            let reason: WebhookEndpoints.DisabledReason? =
-                if outcome == .gone {
-                    .gone
-                } else if let failingSince, WebhookPatience.isOver(failingSince: failingSince, now: now) {
-                    .failing
-                } else {
-                    nil
-                }
-            if let reason {
-                try await disable(lane, reason, failingSince: failingSince, now: now, in: tx)
-            }
-            return keeps
+            return (keeps, failingSince)
         }
+        if let failingSince, WebhookPatience.isOver(failingSince: failingSince, now: now) {
+            try await disable(lane, .failing, failingSince: failingSince, now: now)
+        }
+        return goesOn
     }
 
     private func disable(
-        _ lane: WebhookQueue.Lane, _ reason: WebhookEndpoints.DisabledReason, failingSince: Timestamp?, now: Timestamp,
-        in tx: Transaction
+        _ lane: WebhookQueue.Lane, _ reason: WebhookEndpoints.DisabledReason, failingSince: Timestamp?, now: Timestamp
     ) async throws {
         let context = MessagingContext(tenantId: lane.tenantId, actor: .system)
-        try await MessagingContext.$current.withValue(context) {
-            try await WebhookEndpoints.disable(
-                lane.endpointId, because: reason, failingSince: failingSince,
-                in: Operation(tx: tx, tenantId: lane.tenantId, now: now), endpoints)
+        try await database.transaction(as: .tenant(lane.tenantId), retries: 2) { tx in
+            try await MessagingContext.$current.withValue(context) {
+                try await WebhookEndpoints.disable(
+                    lane.endpointId, because: reason, failingSince: failingSince,
+                    in: Operation(tx: tx, tenantId: lane.tenantId, now: now), endpoints)
+            }
         }
     }
 
@@ -278,11 +282,16 @@ extension Result where Success == OutboundAnswer, Failure == OutboundError {
 
 /// Counts what may be under way.
 private final class Places: Sendable {
+    private let all: Int
     private let count: Mutex<Int>
 
-    init(_ count: Int) { self.count = Mutex(count) }
+    init(_ count: Int) {
+        all = count
+        self.count = Mutex(count)
+    }
 
     var free: Int { count.withLock { $0 } }
+    var taken: Int { all - free }
     func take() { count.withLock { $0 -= 1 } }
     func release() { count.withLock { $0 += 1 } }
 }

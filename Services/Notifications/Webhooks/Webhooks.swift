@@ -19,7 +19,7 @@ struct Webhooks: Feature {
     private static let retention = "WEBHOOK_RETENTION_DAYS"
     private static let concurrency = "WEBHOOK_CONCURRENCY"
 
-    static let settings: [Setting] = OutboundSettings.all + SecretBox.settings + own
+    static let settings: [Setting] = OutboundSettings.all + own
 
     private static let own: [Setting] = [
         .integer(retention, 1...365, default: 30, "Days for which webhooks can be looked up and sent again."),
@@ -37,13 +37,13 @@ struct Webhooks: Feature {
     init(_ platform: Platform) throws {
         self.init(
             database: platform.database, client: try OutboundSettings.client(platform.settings),
-            box: SecretBox(platform.settings),
+            keys: SecretKeys(platform.settings),
             retention: .seconds(86_400 * platform.settings.integer(Self.retention)),
             concurrency: platform.settings.integer(Self.concurrency))
     }
 
     init(
-        database: Database, client: OutboundClient, box: SecretBox, retention: Duration = .seconds(30 * 86_400),
+        database: Database, client: OutboundClient, keys: SecretKeys, retention: Duration = .seconds(30 * 86_400),
         concurrency: Int = 256
     ) {
         self.database = database
@@ -51,13 +51,19 @@ struct Webhooks: Feature {
         self.retention = retention
         self.concurrency = concurrency
         endpoints = ResourceStore(WebhookEndpoints(client: client))
-        secrets = WebhookSecrets(box: box)
+        secrets = WebhookSecrets(box: keys.box(for: "webhook secrets"))
     }
 
     var resources: [any Resource] { [endpoints.resource, WebhookDeliveries(), WebhookTries()] }
     var routes: [Route] { WebhookRoutes(endpoints: endpoints, secrets: secrets, bell: bell).all }
     var handlers: [MessageHandler] { [MessageHandler(SendToWebhooks(bell: bell))] }
-    var jobs: [any Service] { [worker, WebhookUpkeep(database: database, retention: retention)] }
+    var jobs: [any Service] { [WebhookUpkeep(database: database, retention: retention)] }
+
+    func senders(of crew: Crew) -> [any Service] {
+        var worker = worker
+        worker.shift = crew.shift
+        return [worker]
+    }
 
     var worker: WebhookWorker {
         WebhookWorker(

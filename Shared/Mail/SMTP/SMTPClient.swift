@@ -50,6 +50,14 @@ public final class SMTPClient: Sendable {
 
     /// Hands a message over: `message` as `MailMessage.composed` made it. Returning means that the server has it.
     public func send(_ envelope: SMTPEnvelope, _ message: [UInt8]) async throws(SMTPError) -> SMTPReceipt {
+        let handover = try await handOver(envelope, message)
+        handover.release()
+        return handover.receipt
+    }
+
+    /// The same, with the connection held until ``SMTPHandover/release()``: for who must note first that the server has the message.
+    /// Should he die before, then a message that he repeats is the last of its connection, and no reply to it was built upon.
+    public func handOver(_ envelope: SMTPEnvelope, _ message: [UInt8]) async throws(SMTPError) -> SMTPHandover {
         do {
             return try await attempt(envelope, message)
         } catch {
@@ -75,7 +83,7 @@ public final class SMTPClient: Sendable {
     private static let closedError = SMTPError(.closed, .connect, "The client is closed.")
 
     /// One try, and a second over a new connection where a kept one turns out to be dead: it says nothing about the message.
-    private func attempt(_ envelope: SMTPEnvelope, _ message: [UInt8]) async throws -> SMTPReceipt {
+    private func attempt(_ envelope: SMTPEnvelope, _ message: [UInt8]) async throws -> SMTPHandover {
         let (connection, isKept) = try await lease()
         do {
             return try await deliver(envelope, message, over: connection)
@@ -95,11 +103,10 @@ public final class SMTPClient: Sendable {
 
     private func deliver(
         _ envelope: SMTPEnvelope, _ message: [UInt8], over connection: SMTPConnection
-    ) async throws -> SMTPReceipt {
+    ) async throws -> SMTPHandover {
         do {
             let receipt = try await connection.deliver(envelope, message)
-            giveBack(connection)
-            return receipt
+            return SMTPHandover(receipt: receipt) { self.giveBack(connection) }
         } catch {
             // A refusal leaves the conversation in order; after anything else nobody knows where it stands.
             let kind = (error as? SMTPError)?.kind

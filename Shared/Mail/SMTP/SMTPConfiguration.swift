@@ -126,3 +126,17 @@ public struct SMTPReceipt: Sendable {
     /// Recipients that it refused, while it took the message for others.
     public let refused: [(address: EmailAddress, reply: SMTPReply)]
 }
+
+/// A message that was handed over, and the connection that is held for it.
+public struct SMTPHandover: Sendable {
+    public let receipt: SMTPReceipt
+    private let giveBack: @Sendable () -> Void
+
+    init(receipt: SMTPReceipt, giveBack: @escaping @Sendable () -> Void) {
+        self.receipt = receipt
+        self.giveBack = giveBack
+    }
+
+    /// Lets the connection take the next message. To be called once.
+    public func release() { giveBack() }
+}
