@@ -71,6 +71,7 @@ final class Faults: Sendable {
         }
         + [
             Fault(name: "restart of the broker") { try signal(SIGTERM, "rabbitmq", in: $0) },
+            Fault(name: "kill -9 of the broker") { try signal(SIGKILL, "rabbitmq", in: $0) },
             Fault(name: "pg_ctl stop -m immediate") { try signal(SIGQUIT, "postgres", in: $0) },
         ]
         + services.map { service in
