@@ -196,7 +196,7 @@ let package = Package(
             "Gateway", "AsyncHTTPClient", "Crypto", "CryptoExtras", "JWTKit", "Metrics", "NIOCore", "NIOHTTP1",
             "NIOPosix",
             "Tracing")
-        + service("Tickets", "Crypto", "NIOCore", "Projections")
+        + service("Tickets", "Crypto", "Markup", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
         + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
         + service(

@@ -31,6 +31,26 @@ enum HTMLPolicy {
         "source", "style", "svg", "template", "textarea", "title", "track", "video", "xmp",
     ]
 
+    /// Elements that go and leave what they contain. Any other name is none of HTML: `<your name>` is text, whoever wrote it.
+    static let unwrapped: Set<String> = [
+        "acronym", "address", "area", "article", "aside", "basefont", "bgsound", "big", "blink", "body", "button",
+        "center", "command", "content", "data", "datalist", "dialog", "dir", "fieldset", "font", "footer", "form",
+        "header", "hgroup", "html", "image", "isindex", "keygen", "label", "legend", "listing", "main", "map",
+        "marquee", "menu", "menuitem", "meter", "multicol", "nav", "nextid", "nobr", "optgroup", "output", "picture",
+        "progress", "rb", "rtc", "search", "section", "selectedcontent", "shadow", "slot", "spacer", "strike", "time",
+        "tt",
+        // Of SVG and MathML, whose beginning may be missing.
+        "animate", "animatemotion", "animatetransform", "annotation", "annotation-xml", "circle", "defs", "desc",
+        "ellipse", "feimage", "filter", "foreignobject", "g", "handler", "line", "listener", "maction", "malignmark",
+        "mglyph", "mi", "mn", "mo", "mpath", "mrow", "ms", "mstyle", "mtext", "path", "pattern", "polygon", "polyline",
+        "rect", "semantics", "set", "stop", "switch", "symbol", "text", "textpath", "tspan", "use",
+    ]
+
+    /// Whether browsers know an element of that name, in lower case.
+    static func isElement(_ name: String) -> Bool {
+        elements[name] != nil || dropped.contains(name) || unwrapped.contains(name)
+    }
+
     static let void: Set<String> = ["br", "col", "hr", "img", "input", "wbr"]
 
     /// Elements after which a reader sees a new line.
@@ -54,7 +74,7 @@ enum HTMLPolicy {
         case oneOf(Set<String>)
 
         /// The value as it may stand in a page; nil where it may not.
-        func accepted(_ value: String) -> String? {
+        func accepted(_ value: String, from origin: HTMLSanitizer.Origin) -> String? {
             switch self {
             case .text: value
             case .flag: ""
@@ -62,8 +82,10 @@ enum HTMLPolicy {
             case .tag:
                 value.utf8.count <= 35 && value.utf8.allSatisfy { $0.isLetterOrDigit || $0 == 0x2D } ? value : nil
             case .language: Self.isLanguage(value) ? value : nil
-            case .link: URLPolicy.accepted(value, schemes: ["http", "https", "mailto", "tel"])
-            case .resource: URLPolicy.accepted(value, schemes: ["http", "https"])
+            case .link: URLPolicy.accepted(value, schemes: ["http", "https", "mailto", "tel"], from: origin)
+            case .resource:
+                URLPolicy.accepted(
+                    value, schemes: origin == .message ? ["http", "https", "cid"] : ["http", "https"], from: origin)
             case .only(let wanted): value.lowercased() == wanted ? wanted : nil
             case .oneOf(let wanted): wanted.contains(value.lowercased()) ? value.lowercased() : nil
             }
@@ -83,8 +105,9 @@ enum HTMLPolicy {
 /// Which addresses may stand in a page.
 enum URLPolicy {
     /// The address as browsers read it (WHATWG URL: blanks at the ends and line breaks anywhere do not count); nil where
-    /// its scheme is none of these, or where it has other control characters. A relative one is accepted.
-    static func accepted(_ address: String, schemes: Set<String>) -> String? {
+    /// its scheme is none of these, or where it has other control characters. A relative one is accepted of what was
+    /// written for the site; of what came from elsewhere it would lead to wherever it is shown.
+    static func accepted(_ address: String, schemes: Set<String>, from origin: HTMLSanitizer.Origin) -> String? {
         var bytes = Array(address.utf8)
         while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
         bytes = Array(bytes.drop { $0 <= 0x20 })
@@ -93,7 +116,7 @@ enum URLPolicy {
         let text = String(decoding: bytes, as: UTF8.self)
         // A colon before any of these is a scheme's, or is meant to be taken for one.
         let head = text.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard let colon = head.firstIndex(of: ":") else { return text }
+        guard let colon = head.firstIndex(of: ":") else { return origin == .site ? text : nil }
         return schemes.contains(head[..<colon].lowercased()) ? text : nil
     }
 }
@@ -106,5 +129,5 @@ extension UInt8 {
 /// Addresses that somebody gave, fit for a page's links.
 public enum SafeAddress {
     /// The address as it may stand in a link; nil where following it could run something.
-    public static func link(_ address: String) -> String? { HTMLPolicy.Rule.link.accepted(address) }
+    public static func link(_ address: String) -> String? { HTMLPolicy.Rule.link.accepted(address, from: .site) }
 }

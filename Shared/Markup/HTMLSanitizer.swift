@@ -9,14 +9,34 @@ public enum HTMLSanitizer {
     /// Deeper elements lose their tags and keep their text.
     static let depthMax = 100
 
+    /// Where HTML was written, which says what its relative addresses mean.
+    public enum Origin: Sendable {
+        /// For the site that shows it: they lead somewhere in it.
+        case site
+        /// Elsewhere: they mean nothing. Pictures may be those that came along (`cid:`, RFC 2392).
+        case message
+    }
+
     /// libxml2's own tables are the process's, and are filled once.
     private static let isReady: Void = xmlInitParser()
 
-    public static func sanitize(_ html: String) -> RichText {
+    public static func sanitize(_ html: String, from origin: Origin = .site) -> RichText {
+        parsed(LiteralText.escaped(html).bytes, from: origin)
+    }
+
+    /// The safe part of what somebody sent without saying whether it is HTML. Where browsers see no markup in it, it stays
+    /// byte for byte: `a < b`, `Jane <jane@example.com>`. Applying it again changes nothing, unless elements were nested as
+    /// HTML forbids.
+    public static func sanitizeIfMarkup(_ text: String, from origin: Origin) -> RichText {
+        let source = LiteralText.escaped(text)
+        let rich = parsed(source.bytes, from: origin)
+        return source.hasMarkup ? rich : RichText(html: text, text: rich.text)
+    }
+
+    private static func parsed(_ content: [UInt8], from origin: Origin) -> RichText {
         _ = isReady
-        var bytes = Array(html.utf8)
-        // libxml2 ends a document at a NUL.
-        bytes.removeAll { $0 == 0 }
+        // Without a body that begins before it, a text's beginning would be made a paragraph.
+        let bytes = content.isEmpty ? [] : Array("<body>".utf8) + content
         guard !bytes.isEmpty else { return RichText(html: "", text: "") }
         let options =
             Int32(HTML_PARSE_RECOVER.rawValue) | Int32(HTML_PARSE_NOERROR.rawValue)
@@ -29,9 +49,9 @@ public enum HTMLSanitizer {
         }
         guard let document else { return RichText(html: "", text: "") }
         defer { xmlFreeDoc(document) }
-        var writer = Writer()
+        var writer = Writer(origin: origin)
         if let root = xmlDocGetRootElement(document) { writer.write(root) }
-        return RichText(html: writer.html, text: PlainText.tidy(writer.text))
+        return RichText(html: writer.html, text: writer.text.tidied)
     }
 
     /// Text with what HTML reserves escaped, for content and for values in double quotes.
@@ -52,8 +72,11 @@ public enum HTMLSanitizer {
     }
 
     private struct Writer {
+        let origin: Origin
         var html = ""
-        var text = ""
+        var text = PlainText()
+
+        init(origin: Origin) { self.origin = origin }
 
         /// Elements that were entered; nil for those without a tag.
         private var open: [String?] = []
@@ -85,7 +108,7 @@ public enum HTMLSanitizer {
             case XML_TEXT_NODE:
                 let content = Self.string(node.pointee.content)
                 html += escape(content)
-                text += content
+                text.add(content)
                 return false
             case XML_ELEMENT_NODE:
                 let name = Self.string(node.pointee.name).lowercased()
@@ -98,7 +121,10 @@ public enum HTMLSanitizer {
                 // An input is a task list's box, or nothing.
                 if name == "input", attributes["type"] == nil { return false }
                 if name == "input" { attributes["disabled"] = "" }
-                if HTMLPolicy.blocks.contains(name) { text += "\n" }
+                // A picture that its writer gave no words is passed over, instead of its address being read out.
+                if name == "img", attributes["alt"] == nil { attributes["alt"] = "" }
+                if HTMLPolicy.blocks.contains(name) { text.add("\n") }
+                if name == "pre" { text.beginVerbatim() }
                 html += "<\(name)"
                 for (attribute, value) in attributes.sorted(by: { $0.key < $1.key }) {
                     html += value.isEmpty && attribute != "alt" ? " \(attribute)" : " \(attribute)=\"\(escape(value))\""
@@ -106,8 +132,12 @@ public enum HTMLSanitizer {
                 if name == "a", attributes["href"] != nil { html += " rel=\"nofollow noopener noreferrer\"" }
                 if name == "img" { html += " loading=\"lazy\"" }
                 html += ">"
-                if name == "img", let alternative = attributes["alt"] { text += alternative }
-                if HTMLPolicy.void.contains(name) { return false }
+                if name == "img", let alternative = attributes["alt"] { text.add(alternative) }
+                if HTMLPolicy.void.contains(name) {
+                    // libxml2 knows `wbr` for no void element, and puts what follows into it.
+                    open.append(nil)
+                    return true
+                }
                 open.append(name)
                 return true
             default:
@@ -118,7 +148,8 @@ public enum HTMLSanitizer {
         private mutating func leave() {
             guard let tag = open.popLast() ?? nil else { return }
             html += "</\(tag)>"
-            if HTMLPolicy.blocks.contains(tag) { text += "\n" }
+            if tag == "pre" { text.endVerbatim() }
+            if HTMLPolicy.blocks.contains(tag) { text.add("\n") }
         }
 
         private func attributes(of node: xmlNodePtr, _ rules: [String: HTMLPolicy.Rule]) -> [String: String] {
@@ -130,7 +161,7 @@ public enum HTMLSanitizer {
                 guard let rule = rules[name] ?? HTMLPolicy.globalAttributes[name] else { continue }
                 let content = xmlNodeListGetString(node.pointee.doc, current.pointee.children, 1)
                 defer { deskwire_xml_free(content) }
-                attributes[name] = rule.accepted(Self.string(content))
+                attributes[name] = rule.accepted(Self.string(content), from: origin)
             }
             return attributes
         }
@@ -138,16 +169,5 @@ public enum HTMLSanitizer {
         private static func string(_ pointer: UnsafePointer<xmlChar>?) -> String {
             pointer.map { String(cString: $0) } ?? ""
         }
-    }
-}
-
-/// What is left of a document when nobody looks at its markup.
-enum PlainText {
-    /// Runs of blanks are one blank, and runs of line breaks are one.
-    static func tidy(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline)
-            .map { line in line.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-            .filter { !$0.isEmpty }
-            .joined(separator: "\n")
     }
 }

@@ -134,6 +134,8 @@ struct SanitizerTests {
             _ = try StrictReader.elements(of: rich.html)
             _ = try StrictReader.elements(of: HTMLSanitizer.sanitize(rich.html).html)
             _ = try StrictReader.elements(of: Markdown.render(html).html)
+            let once = HTMLSanitizer.sanitizeIfMarkup(html, from: .message).html
+            #expect(!once.lowercased().contains(/<(?:script|svg)[\s\/>]/), "\(html.debugDescription)")
         }
     }
 

@@ -2,6 +2,7 @@
 import Contracts
 import Database
 import HTTPTypes
+import Markup
 import Web
 
 #if canImport(FoundationEssentials)
@@ -66,8 +67,9 @@ struct MessageWriter {
         values.set("authorType", author.rawValue)
         values.set("authorId", given.uuid("authorId") ?? authorId(author, of: ticket))
         if let html = given.string("bodyHtml") {
-            values.set("bodyHtml", HTMLSanitizer.sanitized(html))
-            if given.string("bodyText") == nil { values.set("bodyText", HTMLSanitizer.plainText(html)) }
+            let rich = HTMLSanitizer.sanitize(html, from: .message)
+            values.set("bodyHtml", rich.html)
+            if given.string("bodyText") == nil { values.set("bodyText", rich.text) }
         }
         var state = try TicketState(ticket)
         let policy = author == .customer ? try await TicketPolicy.forLeaving(state.status, op) : TicketPolicy()
