@@ -67,6 +67,7 @@ struct HelpCenterTests {
                 #expect(missing.status == 404 && missing.text.contains("This page is not here"), "\(path)")
             }
             #expect(try await knowledge.send(.get, "/v1/help/nobody/en").status == 404)
+            for page in [home, list, category] { #expect(!page.text.contains(">nil<"), "\(page.text)") }
             #expect(!home.text.contains("Optional("))
             #expect(!article.text.contains("Optional("))
         }
@@ -118,8 +119,26 @@ struct HelpCenterTests {
                 #expect(home.status == 302 && home.headers[.location] == "/v1/help/acme/\(locale)", "\(accepted)")
             }
             let german = try await get("/de/articles/hallo", knowledge)
-            #expect(german.text.contains("<html lang=\"de\">") && german.text.contains("hreflang=\"en\""))
+            #expect(german.text.contains("<html lang=\"de\" dir=\"ltr\">") && german.text.contains("hreflang=\"en\""))
             #expect(german.text.contains("Hat das geholfen?"))
+        }
+    }
+
+    @Test(
+        "is written from the side of its language, in words that say which they are",
+        arguments: [
+            ("ar", "rtl", "نعم", false), ("he-il", "rtl", "Yes", true), ("de-at", "ltr", "Ja", false),
+            ("az-arab", "rtl", "Yes", true), ("ja", "ltr", "Yes", true), ("en", "ltr", "Yes", false),
+        ])
+    func directions(locale: String, direction: String, yes: String, isForeign: Bool) async throws {
+        try await with { knowledge, section in
+            _ = try await knowledge.article(
+                "A", in: section, ["locale": .string(locale), "body": "# B\n[b](#b)"], publish: true)
+            let page = try await get("/\(locale)/articles/a", knowledge)
+            #expect(page.text.contains("<html lang=\"\(locale)\" dir=\"\(direction)\">"))
+            #expect(page.text.contains(">\(yes)</button>"))
+            #expect(page.text.contains("<p class=\"meta\" lang=\"en\" dir=\"ltr\">") == isForeign)
+            #expect(page.text.contains("<h2 id=\"section-b\">B</h2>") && page.text.contains("href=\"#section-b\""))
         }
     }
 

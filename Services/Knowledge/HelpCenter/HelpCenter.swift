@@ -60,7 +60,13 @@ struct HelpCenter: Sendable {
         var call: Call
         var site: HelpSite
         var locale: String
-        var words: [String: String]
+        var words: HelpWords
+
+        /// Attributes of the pages' own words, where they are in another language than the page.
+        var speech: String {
+            guard words.language != HelpLanguage.language(of: locale) else { return "" }
+            return " lang=\"\(words.language)\" dir=\"\(HelpLanguage.direction(of: words.language))\""
+        }
 
         func root(_ locale: String) -> String { "/v1/help/\(site.slug)/\(locale)" }
         var root: String { root(locale) }
@@ -126,18 +132,24 @@ struct HelpCenter: Sendable {
         let categories = try await read(request) { tx in
             try await HelpContent.categories(request.site, request.locale, in: tx)
         }
+        let locales = try await request.site.locales(in: database)
         return page(
-            request, "home", title: request.words["help"] ?? "", path: "",
+            request, "home", title: request.words["help"], path: "",
+            alternates: locales.filter { $0 != request.locale }.map { ($0, request.root($0)) },
             [
-                "categories": categories.map { category -> [String: Any] in
-                    [
+                "hasTranslations": locales.contains { $0 != request.locale },
+                "translations": locales.filter { $0 != request.locale }.map { locale in
+                    translation(locale, HelpLanguage.name(of: locale), request.root(locale))
+                },
+                "categories": categories.map { category in
+                    known([
                         "name": category.name, "href": request.href("categories", category.slug),
-                        "description": category.description as Any,
+                        "description": category.description,
                         "sections": category.sections.map { section in
                             ["name": section.name, "href": request.href("sections", section.slug)]
                         },
-                    ]
-                }
+                    ])
+                },
             ])
     }
 
@@ -154,7 +166,7 @@ struct HelpCenter: Sendable {
         return page(
             request, "listing", title: category.name, path: "/categories/\(slug.addingPathEscapes)", crumbs: [],
             [
-                "name": category.name, "description": category.description as Any, "hasArticles": false,
+                "name": category.name, "description": category.description, "hasArticles": false,
                 "groups": category.sections.map { section -> [String: Any] in
                     [
                         "name": section.name, "href": request.href("sections", section.slug),
@@ -184,7 +196,7 @@ struct HelpCenter: Sendable {
             request, "listing", title: section.name, path: "/sections/\(slug.addingPathEscapes)",
             crumbs: [(category.name, request.href("categories", category.slug))],
             [
-                "name": section.name, "description": section.description as Any, "groups": [String](),
+                "name": section.name, "description": section.description, "groups": [String](),
                 "hasArticles": !teasers.isEmpty, "articles": rows(teasers, request),
             ])
     }
@@ -210,7 +222,12 @@ struct HelpCenter: Sendable {
             ],
             alternates: article.translations.map { ($0.locale, request.href("articles", $0.slug, locale: $0.locale)) },
             [
-                "title": article.title, "body": article.html, "updatedAt": article.updatedAt.rfc3339,
+                "title": article.title, "summary": article.summary,
+                "body": PageBody.html(
+                    article.html, below: 1,
+                    names: PageBody.Names(
+                        table: request.words["table"], done: request.words["done"], open: request.words["open"])),
+                "updatedAt": article.updatedAt.rfc3339,
                 "updatedOn": String(article.updatedAt.rfc3339.prefix(10)),
                 "feedback": request.href("articles", article.slug) + "/feedback",
                 "thanks": request.call.arguments.bool("thanks") ?? false, "hasAttachments": !attachments.isEmpty,
@@ -222,12 +239,15 @@ struct HelpCenter: Sendable {
                 },
                 "hasTranslations": !article.translations.isEmpty,
                 "translations": article.translations.map { other in
-                    [
-                        "locale": other.locale, "title": other.title,
-                        "href": request.href("articles", other.slug, locale: other.locale),
-                    ]
+                    translation(
+                        other.locale, other.title, request.href("articles", other.slug, locale: other.locale))
                 },
             ])
+    }
+
+    /// A way to a page in another language.
+    private func translation(_ locale: String, _ name: String, _ href: String) -> [String: String] {
+        ["locale": locale, "direction": HelpLanguage.direction(of: locale), "name": name, "href": href]
     }
 
     private func search(_ request: PageRequest) async throws -> Answer {
@@ -245,9 +265,10 @@ struct HelpCenter: Sendable {
             counts.searched(text, locale: request.locale, found: total, at: request.call.now, request.site.tenantId)
         }
         let count = found.total == 1 ? "foundOne" : found.isTotalExact ? "found" : "foundMany"
-        var content: [String: Any] = [
-            "words": request.words, "hasQuery": !search.query.isEmpty, "corrected": found.correctedQuery as Any,
-            "count": (request.words[count] ?? "").replacing("%d", with: "\(found.total)"),
+        var content: [String: Any?] = [
+            "words": request.words.byName, "speech": request.speech, "hasQuery": !search.query.isEmpty,
+            "corrected": found.correctedQuery,
+            "count": request.words[count].replacing("%d", with: "\(found.total)"),
             "hits": found.hits.map { hit in
                 ["href": request.href("articles", hit.slug), "title": hit.titleHTML, "snippet": hit.snippetHTML]
             },
@@ -255,12 +276,12 @@ struct HelpCenter: Sendable {
         if search.offset + Int64(found.hits.count) < found.total, page < 100, !isTyping {
             content["more"] = "\(request.root)/search?q=\(text.addingPathEscapes)&page=\(page + 1)"
         }
-        if isTyping { return html(HelpTemplates.library.render(content, withTemplate: "results") ?? "") }
-        return self.page(request, "search", title: request.words["results"] ?? "", path: nil, query: text, content)
+        if isTyping { return html(HelpTemplates.library.render(known(content), withTemplate: "results") ?? "") }
+        return self.page(request, "search", title: request.words["results"], path: nil, query: text, content)
     }
 
     private func missing(_ request: PageRequest) -> Answer {
-        var answer = page(request, "missing", title: request.words["missing"] ?? "", path: nil, [:])
+        var answer = page(request, "missing", title: request.words["missing"], path: nil, [:])
         answer.status = .notFound
         return answer
     }
@@ -279,7 +300,7 @@ struct HelpCenter: Sendable {
             }
             let locale = try Self.locale(call)
             let slug = try call.parameter("slug")
-            let request = PageRequest(call: call, site: site, locale: locale, words: [:])
+            let request = PageRequest(call: call, site: site, locale: locale, words: HelpWords.of(locale))
             var bytes: [UInt8] = []
             for try await part in call.stream { bytes += Array(part.readableBytesView) }
             let isHelpful: Bool? =
@@ -385,29 +406,34 @@ struct HelpCenter: Sendable {
 
     private func rows(_ teasers: [HelpContent.Teaser], _ request: PageRequest) -> [[String: Any]] {
         teasers.map {
-            ["title": $0.title, "href": request.href("articles", $0.slug), "summary": $0.summary as Any]
+            known(["title": $0.title, "href": request.href("articles", $0.slug), "summary": $0.summary])
         }
     }
+
+    /// What is there: to a template, an optional without a value is one too.
+    private func known(_ members: [String: Any?]) -> [String: Any] { members.compactMapValues(\.self) }
 
     /// A whole page around a template's content.
     private func page(
         _ request: PageRequest, _ template: String, title: String, description: String? = nil, path: String?,
         crumbs: [(name: String, href: String)]? = nil, alternates: [(locale: String, href: String)] = [],
-        query: String = "", _ content: [String: Any]
+        query: String = "", _ content: [String: Any?]
     ) -> Answer {
-        var content = content
-        content["words"] = request.words
-        let home = (name: request.words["help"] ?? "", href: request.root)
+        var content = known(content)
+        content["words"] = request.words.byName
+        content["speech"] = request.speech
+        let home = (name: request.words["help"], href: request.root)
         let items = crumbs.map { [home] + $0 }?.map { ["name": $0.name, "href": $0.href] }
-        let frame: [String: Any] = [
-            "locale": request.locale, "title": path == "" ? request.site.name : "\(title) – \(request.site.name)",
-            "description": description as Any, "canonical": path.map { baseURL + request.root + $0 } as Any,
+        let frame = known([
+            "locale": request.locale, "direction": HelpLanguage.direction(of: request.locale),
+            "speech": request.speech, "title": path == "" ? request.site.name : "\(title) – \(request.site.name)",
+            "description": description, "canonical": path.map { baseURL + request.root + $0 },
             "alternates": alternates.map { ["locale": $0.locale, "href": baseURL + $0.href] },
             "organization": request.site.name, "root": request.root, "assets": "/v1/help-assets", "query": query,
-            "words": request.words,
-            "crumbs": items.map { ["items": $0, "words": request.words] as [String: Any] } as Any,
+            "words": request.words.byName,
+            "crumbs": items.map { ["items": $0, "words": request.words.byName] as [String: Any] },
             "content": HelpTemplates.library.render(content, withTemplate: template) ?? "",
-        ]
+        ])
         return html(HelpTemplates.library.render(frame, withTemplate: "layout") ?? "")
     }
 
