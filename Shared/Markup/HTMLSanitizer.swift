@@ -27,10 +27,9 @@ public enum HTMLSanitizer {
     /// The safe part of what somebody sent without saying whether it is HTML. Where browsers see no markup in it, it stays
     /// byte for byte: `a < b`, `Jane <jane@example.com>`. Applying it again changes nothing, unless elements were nested as
     /// HTML forbids.
-    public static func sanitizeIfMarkup(_ text: String, from origin: Origin) -> RichText {
+    public static func sanitizeIfMarkup(_ text: String, from origin: Origin) -> String {
         let source = LiteralText.escaped(text)
-        let rich = parsed(source.bytes, from: origin)
-        return source.hasMarkup ? rich : RichText(html: text, text: rich.text)
+        return source.hasMarkup ? parsed(source.bytes, from: origin).html : text
     }
 
     private static func parsed(_ content: [UInt8], from origin: Origin) -> RichText {

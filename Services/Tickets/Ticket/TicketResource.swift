@@ -160,7 +160,7 @@ struct TicketResource: Resource {
     /// What callers may write as they like and rows keep in one form.
     static func normalizeText(_ values: inout Values) throws {
         if let description = values.string("description") {
-            values.set("description", HTMLSanitizer.sanitizeIfMarkup(description, from: .message).html)
+            values.set("description", HTMLSanitizer.sanitizeIfMarkup(description, from: .message))
         }
         if let tags = values.strings("tags") {
             var state = TicketState()
