@@ -21,9 +21,12 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Running clocks beside which alerts fall due.")
     var clocks = 1_000_000
 
+    @Option(help: "Articles that are searched.")
+    var articles = 100_000
+
     @Option(
         help:
-            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing, mail, webhooks; repeatable."
+            "Only these measures: memory, start, import, list, get, create, latency, drain, deadlines, sweeper, conditions, routing, mail, webhooks, knowledge; repeatable."
     )
     var only: [String] = []
 
@@ -63,6 +66,9 @@ struct Bench: AsyncParsableCommand {
         if try await wants("routing") { try await RoutingMeasure(stack: stack, seconds: seconds).run(into: &table) }
         if try await wants("deadlines") { try DeadlineMeasure(seconds: seconds).run(into: &table) }
         if try await wants("sweeper") { try await SweeperMeasure(stack: stack, running: clocks).run(into: &table) }
+        if try await wants("knowledge") {
+            try await KnowledgeMeasure(stack: stack, articles: articles, seconds: seconds).run(into: &table)
+        }
         if try await wants("drain") { try await DrainMeasure(stack: stack, rows: outboxRows).run(into: &table) }
         print(table.text)
     }

@@ -37,10 +37,13 @@ struct StackUnderTest: Sendable {
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    func send(_ method: HTTPMethod, _ path: String, json: String? = nil) async throws -> (status: UInt, body: String) {
+    /// - Parameter other: An API key in place of the stack's own.
+    func send(_ method: HTTPMethod, _ path: String, json: String? = nil, key other: String? = nil) async throws -> (
+        status: UInt, body: String
+    ) {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
-        request.headers.add(name: "authorization", value: "Bearer \(key)")
+        request.headers.add(name: "authorization", value: "Bearer \(other ?? key)")
         if let json {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: json))

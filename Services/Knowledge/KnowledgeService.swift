@@ -1,10 +1,10 @@
 // knowledge: articles that answer questions before they become tickets.
 //
 // Owns      the schema `knowledge`: categories, sections, articles with revisions and feedback, what is read and looked for;
-//           and copies of tickets, users and organizations.
+//           and copies of tickets, users, organizations and agents.
 // Emits     kb_category.*, kb_section.*, kb_article.created/updated/deleted/restored/published/archived/linked,
 //           kb_article_revision.created, kb_article_feedback.created
-// Listens   to ticket, user and organization events, for its copies.
+// Listens   to ticket, user, organization and agent events, for its copies.
 
 import Crypto
 import Database
@@ -19,15 +19,19 @@ public struct KnowledgeService: Microservice {
     public static let summary = "Articles that answer questions before they become tickets."
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .knowledge,
-        Projection.migration(version: 102, [organizations]), .helpCenter,
+        Projection.migration(version: 102, [organizations]), .helpCenter, Projection.migration(version: 104, [agents]),
+        .readers, .boundedSearch,
     ]
     public static let resources: [any Resource] =
         [Categories(), Sections(), Articles(), Revisions(), Feedback(), Links()]
         + projections.map { ProjectionResource($0) }
 
-    private static let projections: [Projection] = [.tickets(of: name), .users(of: name), organizations]
+    private static let projections: [Projection] = [.tickets(of: name), .users(of: name), organizations, agents]
     private static let organizations = Projection(
         service: name, entity: "organization", table: "organizations", fields: [.text("name"), .text("slug")])
+    /// Who may read the articles of which groups.
+    private static let agents = Projection(
+        service: name, entity: "agent", table: "agents", fields: [.uuid("userId").filterable, .texts("groupIds")])
     private let database: Database
     private let rebuild: ProjectionRebuild
     private let counts: ReaderCounts
@@ -61,10 +65,14 @@ public struct KnowledgeService: Microservice {
     }
 
     public var routes: [Route] {
-        ArticleRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + help.routes + rebuild.routes
+        ArticleRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all + help.routes
+            + rebuild.routes
     }
     public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } }
     public var jobs: [any Service] {
-        [counts, ScheduledPublishing(database: database), WordCensus(database: database)]
+        [
+            counts, ScheduledPublishing(database: database), WordCensus(database: database),
+            Deflection(database: database),
+        ]
     }
 }

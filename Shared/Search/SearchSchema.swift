@@ -90,6 +90,64 @@ public enum SearchSchema {
         """
     }
 
+    /// A condition on candidates that a search may ask for, with the parameters that it is made of.
+    public struct Narrowing: Sendable {
+        let parameters: [(name: String, type: String)]
+        let condition: String
+
+        /// - Parameters:
+        ///   - parameters: Names and types; the condition counts where the first of them is not null.
+        ///   - condition: Over the row `t`, by those names.
+        public init(_ parameters: [(name: String, type: String)], _ condition: String) {
+            self.parameters = parameters
+            self.condition = condition
+        }
+    }
+
+    /// `<table>_candidates(query, at_most, …)`: ids of the tenant's matching rows and how well their titles match, any order. In
+    /// place of `<table>_matching`, which ranks all of them.
+    ///
+    /// Where more rows match than are asked for, those whose titles match come first. What narrows a search narrows its
+    /// candidates: else many matches elsewhere would hide the few that are wanted.
+    public static func candidates(_ table: String, from rows: String, narrowedBy narrowings: [Narrowing]) -> String {
+        let parameters = [("query", "tsquery"), ("at_most", "integer")] + narrowings.flatMap(\.parameters)
+        let types = parameters.map(\.1).joined(separator: ", ")
+        let conditions = narrowings.map { "AND (\($0.parameters[0].name) IS NULL OR \($0.condition))" }
+            .joined(separator: "\n        ")
+        return """
+            -- Planned for each query, since how many rows match makes the plan, and always by the text's indexes: PostgreSQL
+            -- does not know what it costs to unpack a text in order to look at it.
+            CREATE FUNCTION \(table)_candidates(\(parameters.map { "\($0) \($1)" }.joined(separator: ", ")))
+            RETURNS TABLE (id uuid, title_rank real) LANGUAGE plpgsql STABLE SECURITY DEFINER
+            SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan
+            SET enable_seqscan = off SET enable_indexscan = off AS $$
+            #variable_conflict use_column
+            DECLARE
+                tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+                has_unwanted boolean := strpos(query::text, '!') > 0;
+                given integer;
+            BEGIN
+                RETURN QUERY SELECT t.id, ts_rank(t.search_title, query) FROM \(table) AS t
+                WHERE t.tenant_id = tenant AND \(rows) AND t.search_title @@ query
+                    -- A title may match because it lacks what is unwanted.
+                    AND (NOT has_unwanted OR t.search_document @@ query)
+                    \(conditions)
+                LIMIT at_most;
+                GET DIAGNOSTICS given = ROW_COUNT;
+                RETURN QUERY SELECT t.id, 0::real FROM \(table) AS t
+                WHERE t.tenant_id = tenant AND \(rows) AND t.search_document @@ query AND NOT t.search_title @@ query
+                    \(conditions)
+                LIMIT at_most - given;
+            END
+            $$;
+            REVOKE ALL ON FUNCTION \(table)_candidates(\(types)) FROM PUBLIC;
+            DO $do$ BEGIN
+                EXECUTE format('GRANT EXECUTE ON FUNCTION \(table)_candidates(\(types)) TO %I',
+                    current_setting('app.application_role'));
+            END $do$;
+            """
+    }
+
     /// Notes the words of texts, so that misspellings of them are understood.
     public static func noting(words: SQL, locale: SQL, of table: String, tenantId: SQL) -> SQL {
         let target = SQL(unsafe: "\(table)_words")

@@ -191,6 +191,10 @@ struct ArticleTests {
                 .post, "kb_articles",
                 ["title": "x", "sectionId": .string(section), "translationOf": .string(source), "locale": "de"])
             #expect(twice.status == 409)
+            let same = try await knowledge.send(
+                .post, "kb_articles",
+                ["title": "x", "sectionId": .string(section), "translationOf": .string(source), "locale": "EN"])
+            #expect(same.faults == ["/locale same_as_source"])
         }
     }
 

@@ -188,6 +188,46 @@ struct HelpCenterTests {
         }
     }
 
+    @Test("a visitor who votes many times at once is thanked each time, and counted once")
+    func votesAtOnce() async throws {
+        try await with { knowledge, section in
+            let id = try await knowledge.article("A", in: section, publish: true)
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<12 {
+                    group.addTask {
+                        try await knowledge.send(
+                            .post, "/v1/help/acme/en/articles/a/feedback", bytes: Array("helpful=yes".utf8),
+                            headers: [.contentType: "application/x-www-form-urlencoded"]
+                        ).status
+                    }
+                }
+                return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+            }
+            #expect(statuses == [303])
+            #expect(try await knowledge.ok(.get, "kb_articles/\(id)?expand=figures")["figures"]?["helpful"] == 1)
+        }
+    }
+
+    @Test("an article that was opened from what a search found counts as a click of that search")
+    func clicks() async throws {
+        try await with { knowledge, section in
+            _ = try await knowledge.article("Lost printer", in: section, publish: true)
+            let found = try await get("/en/search?q=Lost%20printer", knowledge)
+            let address = "/v1/help/acme/en/articles/lost-printer?q=Lost%20printer"
+            #expect(found.text.contains("href=\"\(address)\""))
+            let article = try await knowledge.send(.get, address)
+            #expect(article.status == 200)
+            #expect(
+                article.text.contains(
+                    "rel=\"canonical\" href=\"http://help.example/v1/help/acme/en/articles/lost-printer\""))
+            _ = try await get("/en/search?q=printer", knowledge)
+            let counts = try #require(knowledge.service.jobs.compactMap { $0 as? ReaderCounts }.first)
+            await counts.write()
+            let unclicked = try await knowledge.ok(.get, "kb/searches?only=without_click")["data"]?.arrayValue
+            #expect(unclicked?.map { $0["query"] } == ["printer"])
+        }
+    }
+
     @Test("tells machines what there is")
     func documents() async throws {
         try await with { knowledge, section in

@@ -104,7 +104,10 @@ struct SearchTests {
             #expect(try await knowledge.ok(.get, path + "platipus", as: other)["total"] == 0)
             let rows = try await knowledge.database.transaction(as: .none) { tx in
                 try await tx.query(
-                    "SELECT id FROM kb_articles_matching('platypus'::tsquery, NULL, 10)"
+                    """
+                    SELECT id FROM kb_articles_candidates(
+                        'platypus'::tsquery, 10, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+                    """
                 ).count
             }
             #expect(rows == 0)

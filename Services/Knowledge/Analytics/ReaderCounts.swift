@@ -20,6 +20,20 @@ final class ReaderCounts: Service {
         var visitor: String
     }
 
+    /// How often somebody read an article on a day, and whose visit it is.
+    private struct Reading {
+        var views: Int64 = 1
+        var personId: UUID?
+        var firstAt: Timestamp
+        var lastAt: Timestamp
+
+        func merged(_ other: Reading) -> Reading {
+            Reading(
+                views: views + other.views, personId: personId ?? other.personId, firstAt: min(firstAt, other.firstAt),
+                lastAt: max(lastAt, other.lastAt))
+        }
+    }
+
     private struct Search: Hashable {
         var tenantId: UUID
         var day: String
@@ -28,7 +42,7 @@ final class ReaderCounts: Service {
     }
 
     private struct Gathered {
-        var views: [View: Int64] = [:]
+        var views: [View: Reading] = [:]
         var searches: [Search: (searches: Int64, withoutResult: Int64, clicks: Int64)] = [:]
 
         var isEmpty: Bool { views.isEmpty && searches.isEmpty }
@@ -47,9 +61,16 @@ final class ReaderCounts: Service {
         self.interval = interval
     }
 
-    func viewed(_ articleId: UUID, by visitor: String, at now: Timestamp = .now, _ tenantId: UUID) {
+    /// - Parameter customer: Who reads, where that is a customer who is known: whether a ticket follows is counted, too.
+    func viewed(
+        _ articleId: UUID, by visitor: String, customer: UUID? = nil, at now: Timestamp = .now, _ tenantId: UUID
+    ) {
         let view = View(tenantId: tenantId, day: Self.day(now), articleId: articleId, visitor: visitor)
-        gathered.withLock { if $0.count < Self.gatheredMax { $0.views[view, default: 0] += 1 } }
+        let reading = Reading(personId: customer, firstAt: now, lastAt: now)
+        gathered.withLock { gathered in
+            guard gathered.count < Self.gatheredMax else { return }
+            gathered.views[view] = gathered.views[view]?.merged(reading) ?? reading
+        }
     }
 
     func searched(_ query: String, locale: String?, found: Int64, at now: Timestamp = .now, _ tenantId: UUID) {
@@ -97,11 +118,10 @@ final class ReaderCounts: Service {
             try await database.transaction(as: .admin) { tx in
                 if !batch.views.isEmpty { tx.enqueue(Self.views(batch.views)) }
                 if !batch.searches.isEmpty { tx.enqueue(Self.searches(batch.searches)) }
-                tx.enqueue("DELETE FROM kb_article_visitors WHERE day < (now() AT TIME ZONE 'UTC')::date - 1")
             }
         } catch {
             gathered.withLock { gathered in
-                gathered.views.merge(batch.views, uniquingKeysWith: +)
+                gathered.views.merge(batch.views) { $0.merged($1) }
                 gathered.searches.merge(batch.searches) { ($0.0 + $1.0, $0.1 + $1.1, $0.2 + $1.2) }
             }
             Logger(label: "knowledge.counts").warning("counts wait", metadata: ["error": "\(error)"])
@@ -109,21 +129,29 @@ final class ReaderCounts: Service {
     }
 
     /// Rows are locked in the order of their keys, so that two processes never wait for each other in a circle.
-    private static func views(_ views: [View: Int64]) -> SQL {
+    private static func views(_ views: [View: Reading]) -> SQL {
         let rows = Array(views)
         return """
             WITH given AS (
                 SELECT * FROM unnest(
                     \(rows.map(\.key.tenantId)), \(rows.map(\.key.day))::date[], \(rows.map(\.key.articleId)),
-                    \(rows.map(\.key.visitor)), \(rows.map(\.value))) AS g (tenant_id, day, article_id, visitor, views)
+                    \(rows.map(\.key.visitor)), \(rows.map(\.value.views)),
+                    \(rows.map { $0.value.personId?.text ?? "" }), \(rows.map(\.value.firstAt.rfc3339))::timestamptz[],
+                    \(rows.map(\.value.lastAt.rfc3339))::timestamptz[])
+                    AS g (tenant_id, day, article_id, visitor, views, person, first_at, last_at)
             ), visitors AS (
-                INSERT INTO kb_article_visitors (tenant_id, day, article_id, visitor)
-                SELECT tenant_id, day, article_id, visitor FROM given ORDER BY 1, 2, 3, 4
-                ON CONFLICT DO NOTHING RETURNING tenant_id, day, article_id
+                INSERT INTO kb_article_visitors AS v (tenant_id, day, article_id, visitor, person_id, first_at, last_at)
+                SELECT tenant_id, day, article_id, visitor, NULLIF(person, '')::uuid, first_at, last_at
+                FROM given ORDER BY 1, 2, 3, 4
+                ON CONFLICT (tenant_id, day, article_id, visitor) DO UPDATE SET
+                    first_at = LEAST(v.first_at, excluded.first_at), last_at = GREATEST(v.last_at, excluded.last_at)
+                WHERE v.person_id IS NOT NULL
+                -- A row that was there before has been locked by this transaction.
+                RETURNING tenant_id, day, article_id, xmax = 0 AS is_new
             )
             INSERT INTO kb_article_days AS d (tenant_id, article_id, day, views, visitors)
             SELECT g.tenant_id, g.article_id, g.day, sum(g.views), (
-                SELECT count(*) FROM visitors AS v
+                SELECT count(*) FILTER (WHERE is_new) FROM visitors AS v
                 WHERE v.tenant_id = g.tenant_id AND v.article_id = g.article_id AND v.day = g.day)
             FROM given AS g GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (tenant_id, article_id, day)

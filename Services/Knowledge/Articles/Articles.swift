@@ -97,6 +97,7 @@ struct Articles: Resource {
         draft.values.set("status", ArticleStatus.draft.rawValue)
         draft.values.set("revision", Int64(1))
         if draft.values.uuid("authorId") == nil, let author = op.actor.userId { draft.values.set("authorId", author) }
+        try checkGroups(of: draft)
         try render(&draft)
         if let given = draft.values.string("slug") {
             draft.values.set("slug", try Slug.checked(given))
@@ -104,7 +105,12 @@ struct Articles: Resource {
             draft.values.set("slug", try await freeSlug(for: draft, locale: locale, op))
         }
         if let source = draft.values.uuid("translationOf") {
-            draft.values.set("sourceRevision", try await revision(ofSource: source, op))
+            let source = try await text(ofSource: source, op)
+            guard source.locale != locale else {
+                let detail = "The article that it translates is in this language already."
+                throw Problem.invalid([Fault(.pointer("/locale"), "same_as_source", detail)])
+            }
+            draft.values.set("sourceRevision", source.revision)
         }
     }
 
@@ -115,6 +121,7 @@ struct Articles: Resource {
 
     func willUpdate(_ draft: inout Draft, _ op: Operation) async throws {
         guard let before = draft.before else { return }
+        try checkGroups(of: draft)
         if let given = draft.values.string("slug") {
             let slug = try Slug.checked(given)
             draft.values.set("slug", slug)
@@ -129,7 +136,7 @@ struct Articles: Resource {
         try render(&draft)
         draft.values.set("revision", (before.int("revision") ?? 0) + 1)
         if let source = before.uuid("translationOf") {
-            draft.values.set("sourceRevision", try await revision(ofSource: source, op))
+            draft.values.set("sourceRevision", try await text(ofSource: source, op).revision)
         }
     }
 
@@ -137,6 +144,17 @@ struct Articles: Resource {
         guard mutation.changed("revision") else { return }
         try await Revisions.keep(mutation.record, op)
         noteWords(mutation.record, op)
+    }
+
+    /// An article for groups names at least one: nobody would find it.
+    private func checkGroups(of draft: Draft) throws(Problem) {
+        let isConcerned =
+            draft.before == nil || draft.values.contains("visibility") || draft.values.contains("groupIds")
+        guard isConcerned, draft.string("visibility") == ArticleVisibility.groups.rawValue else { return }
+        let groups =
+            draft.values.contains("groupIds") ? draft.values.uuids("groupIds") : draft.before?.uuids("groupIds")
+        guard groups?.isEmpty ?? true else { return }
+        throw .invalid([Fault(.pointer("/groupIds"), "required", "An article for groups needs at least one.")])
     }
 
     private func render(_ draft: inout Draft) throws {
@@ -182,93 +200,18 @@ struct Articles: Resource {
             """)
     }
 
-    private func revision(ofSource source: UUID, _ op: Operation) async throws -> Int64 {
+    /// What is translated; a 422 where there is nothing to translate.
+    private func text(ofSource source: UUID, _ op: Operation) async throws -> (revision: Int64, locale: String) {
         let row = try await op.tx.first(
             """
-            SELECT revision::bigint FROM kb_articles
+            SELECT revision::bigint, locale FROM kb_articles
             WHERE tenant_id = \(op.tenantId) AND id = \(source) AND translation_of IS NULL AND deleted_at IS NULL
             """)
         guard let row else {
             let detail = "There is no such article, or it is a translation itself."
             throw Problem.invalid([Fault(.pointer("/translationOf"), "unknown", detail)])
         }
-        return try row.get(0)
+        let (revision, locale) = try row.decode((Int64, String).self)
+        return (revision, locale)
     }
-}
-
-/// Who may read a published article.
-enum ArticleVisibility: String, CaseIterable, Sendable {
-    case everybody = "public"
-    case customers
-    case agents = "internal"
-    case groups
-}
-
-/// What a caller may read.
-struct ArticleAudience: Sendable {
-    /// Articles that are not published, and those of any group.
-    let readsDrafts: Bool
-    let readsInternal: Bool
-    let isSignedIn: Bool
-
-    /// Agents are those who read tickets; everybody whom the gateway lets in is signed in.
-    init(_ caller: Caller) {
-        readsDrafts = caller.platformAdmin || caller.may("knowledge.read_drafts")
-        readsInternal = readsDrafts || caller.may("tickets.read")
-        isSignedIn = true
-    }
-
-    private init(isSignedIn: Bool) {
-        readsDrafts = false
-        readsInternal = false
-        self.isSignedIn = isSignedIn
-    }
-
-    /// Readers of the public pages.
-    static let everybody = ArticleAudience(isSignedIn: false)
-
-    /// Over the row `t`; nil for all.
-    var condition: SQL? {
-        if readsDrafts { return nil }
-        return "t.status = 'published' AND t.visibility = ANY(\(visibilities.map(\.rawValue)))"
-    }
-
-    private var visibilities: [ArticleVisibility] {
-        if readsInternal { return [.everybody, .customers, .agents] }
-        return isSignedIn ? [.everybody, .customers] : [.everybody]
-    }
-}
-
-/// Languages as articles name them.
-enum Locales {
-    /// A BCP 47 tag in lower case; nil for what can't be one.
-    static func normalized(_ tag: String) -> String? {
-        let locale = tag.lowercased()
-        let parts = locale.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        let isWellFormed =
-            (2...3).contains(parts[0].count)
-            && parts.allSatisfy { part in
-                (1...8).contains(part.count)
-                    && part.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
-            }
-        return isWellFormed ? locale : nil
-    }
-
-    /// A body's tag; a 422 for what can't be one.
-    static func checked(_ tag: String) throws(Problem) -> String {
-        guard let locale = normalized(tag) else {
-            throw .invalid([Fault(.pointer("/locale"), "format", formatDetail)])
-        }
-        return locale
-    }
-
-    /// A query's tag; a 400 for what can't be one.
-    static func checked(parameter tag: String) throws(Problem) -> String {
-        guard let locale = normalized(tag) else {
-            throw .badRequest("The query has faults.", errors: [Fault(.parameter("locale"), "format", formatDetail)])
-        }
-        return locale
-    }
-
-    private static let formatDetail = "It is a language tag such as en or pt-br."
 }

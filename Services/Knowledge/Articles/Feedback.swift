@@ -66,12 +66,19 @@ struct Links: Resource {
 /// How an article does with its readers.
 enum ArticleFigures {
     static let expansion = Expansion(
-        "figures", "Views, visitors, votes and score.",
+        "figures", "Views, visitors, visits, votes and score.",
         schema: [
-            "type": "object", "required": ["views", "visitors", "helpful", "notHelpful", "score"],
+            "type": "object",
+            "required": ["views", "visitors", "visits", "deflectedVisits", "helpful", "notHelpful", "score"],
             "properties": [
                 "views": ["type": "integer"],
                 "visitors": ["type": "integer", "description": "Each person counts once a day."],
+                "visits": [
+                    "type": "integer",
+                    "description":
+                        "Days on which a signed-in customer read it, once it is known whether a ticket followed.",
+                ],
+                "deflectedVisits": ["type": "integer", "description": "Those that no ticket followed."],
                 "helpful": ["type": "integer"], "notHelpful": ["type": "integer"],
                 "score": [
                     "type": ["number", "null"],
@@ -83,10 +90,13 @@ enum ArticleFigures {
     ) { input in
         let rows = try await input.tx.query(
             """
-            SELECT a.id, coalesce(d.views, 0)::bigint, coalesce(d.visitors, 0)::bigint, f.helpful, f.votes - f.helpful
+            SELECT a.id, coalesce(d.views, 0)::bigint, coalesce(d.visitors, 0)::bigint, coalesce(d.visits, 0)::bigint,
+                coalesce(d.deflected, 0)::bigint, f.helpful, f.votes - f.helpful
             FROM unnest(\(input.ids)) AS a (id)
             LEFT JOIN LATERAL (
-                SELECT sum(views) AS views, sum(visitors) AS visitors FROM kb_article_days
+                SELECT sum(views) AS views, sum(visitors) AS visitors, sum(visits) AS visits,
+                    sum(deflected_visits) AS deflected
+                FROM kb_article_days
                 WHERE tenant_id = ANY(\(input.tenantIds)) AND article_id = a.id
             ) AS d ON true
             CROSS JOIN LATERAL (
@@ -96,11 +106,12 @@ enum ArticleFigures {
             """)
         var figures: [UUID: [UInt8]] = [:]
         for row in rows {
-            let (id, views, visitors, helpful, notHelpful) = try row.decode((UUID, Int64, Int64, Int64, Int64).self)
+            let (id, views, visitors, visits, deflected, helpful, notHelpful) = try row.decode(
+                (UUID, Int64, Int64, Int64, Int64, Int64, Int64).self)
             let score = ArticleScore.lowerBound(helpful: helpful, notHelpful: notHelpful)
             let json: JSON = [
-                "views": .int(views), "visitors": .int(visitors), "helpful": .int(helpful),
-                "notHelpful": .int(notHelpful),
+                "views": .int(views), "visitors": .int(visitors), "visits": .int(visits),
+                "deflectedVisits": .int(deflected), "helpful": .int(helpful), "notHelpful": .int(notHelpful),
                 "score": score.map { .double(($0 * 10_000).rounded() / 10_000) } ?? .null,
             ]
             figures[id] = json.serialized()

@@ -37,7 +37,7 @@ struct HelpCenter: Sendable {
             page("{locale}", "What there is to read") { try await home($0) },
             page("{locale}/categories/{slug}", "A category") { try await category($0) },
             page("{locale}/sections/{slug}", "A section") { try await section($0) },
-            page("{locale}/articles/{slug}", "An article", parameters: [Parameter("thanks", .boolean)]) {
+            page("{locale}/articles/{slug}", "An article", parameters: Self.articleParameters) {
                 try await article($0)
             },
             page("{locale}/search", "Search", parameters: Self.searchParameters) { try await search($0) },
@@ -49,6 +49,10 @@ struct HelpCenter: Sendable {
             asset("help.js", "text/javascript", HelpAssets.script),
         ]
     }
+
+    private static let articleParameters = [
+        Parameter("thanks", .boolean), Parameter("q", .text(length: 0...300, format: nil), "The search that led here."),
+    ]
 
     private static let searchParameters = [
         Parameter("q", .text(length: 0...300, format: nil)), Parameter("page", .integer(1...100)),
@@ -212,6 +216,9 @@ struct HelpCenter: Sendable {
             return other.map { .redirect(to: request.href("articles", $0), .movedPermanently) } ?? missing(request)
         }
         counts.viewed(article.id, by: visitor(request), at: request.call.now, request.site.tenantId)
+        if let query = request.call.arguments.string("q"), !SearchQuery(query).isEmpty {
+            counts.clicked(query, locale: request.locale, at: request.call.now, request.site.tenantId)
+        }
         let attachments = article.attachments.arrayValue ?? []
         return page(
             request, "article", title: article.title, description: article.summary,
@@ -264,13 +271,18 @@ struct HelpCenter: Sendable {
             let total = found.correctedQuery == nil ? found.total : 0
             counts.searched(text, locale: request.locale, found: total, at: request.call.now, request.site.tenantId)
         }
+        // What was only typed halfway is not counted as a search, nor is what it led to.
+        let origin = isTyping ? "" : "?q=\(text.addingPathEscapes)"
         let count = found.total == 1 ? "foundOne" : found.isTotalExact ? "found" : "foundMany"
         var content: [String: Any?] = [
             "words": request.words.byName, "speech": request.speech, "hasQuery": !search.query.isEmpty,
             "corrected": found.correctedQuery,
             "count": request.words[count].replacing("%d", with: "\(found.total)"),
             "hits": found.hits.map { hit in
-                ["href": request.href("articles", hit.slug), "title": hit.titleHTML, "snippet": hit.snippetHTML]
+                [
+                    "href": request.href("articles", hit.slug) + origin, "title": hit.titleHTML,
+                    "snippet": hit.snippetHTML,
+                ]
             },
         ]
         if search.offset + Int64(found.hits.count) < found.total, page < 100, !isTyping {
@@ -314,12 +326,20 @@ struct HelpCenter: Sendable {
                     "The form is not understood.",
                     errors: [Fault(.pointer("/helpful"), "unknown_value", "It is yes or no.", allowed: ["yes", "no"])])
             }
-            let person = "visitor:" + visitor(request)
+            try await vote(isHelpful, on: slug, request)
+            return .redirect(to: request.href("articles", slug) + "?thanks=true#feedback", .seeOther)
+        }
+    }
+
+    /// Keeps what a visitor says of an article's present text; a second word about the same text changes nothing.
+    private func vote(_ isHelpful: Bool, on slug: String, _ request: PageRequest) async throws {
+        let site = request.site
+        let person = "visitor:" + visitor(request)
+        do {
             try await database.transaction(as: .tenant(site.tenantId)) { tx in
-                guard let article = try await HelpContent.article(site, locale, slug, in: tx) else {
+                guard let article = try await HelpContent.article(site, request.locale, slug, in: tx) else {
                     throw Problem.notFound("There is no such article.")
                 }
-                // A second word about the same text changes nothing.
                 let said = try await tx.first(
                     """
                     SELECT FROM kb_article_feedback AS f JOIN kb_articles AS t
@@ -328,11 +348,13 @@ struct HelpCenter: Sendable {
                     """)
                 guard said == nil else { return }
                 let op = Operation(
-                    tx: tx, tenantId: site.tenantId, actorName: "visitor", now: call.now, requestId: call.requestId)
+                    tx: tx, tenantId: site.tenantId, actorName: "visitor", now: request.call.now,
+                    requestId: request.call.requestId)
                 _ = try await ResourceStore(Feedback()).create(
                     ["helpful": isHelpful, "person": person], parentId: article.id, in: op)
             }
-            return .redirect(to: request.href("articles", slug) + "?thanks=true#feedback", .seeOther)
+        } catch let error as DatabaseError where error.constraint == "kb_article_feedback_person_key" {
+            // Two at the same instant do not see each other; one of them was taken.
         }
     }
 

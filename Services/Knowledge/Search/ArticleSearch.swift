@@ -26,8 +26,10 @@ struct ArticleSearch: Sendable {
     var limit: Int64 = 10
     var offset: Int64 = 0
 
-    /// Where more articles match, only so many are ranked and counted.
-    static let candidatesMax: Int64 = 2_000
+    /// Where more articles match, only so many are counted.
+    static let candidatesMax: Int64 = 1_000
+    /// Of these, so many are ranked by all of their text: those whose titles match best.
+    private static let rankedMax: Int64 = 200
 
     /// What is marked in highlights; private-use characters (Unicode 23.5), which texts do not contain.
     private static let markBegin = "\u{E000}"
@@ -62,7 +64,7 @@ struct ArticleSearch: Sendable {
     /// Searches; if nothing matches, searches once more with words that are in use in place of those that are not.
     func run(_ tenantId: UUID, in tx: Transaction) async throws -> Found {
         let found = try await find(query, tenantId, in: tx)
-        guard found.total == 0, let corrected = try await corrected(in: tx) else { return found }
+        guard found.total == 0, let corrected = try await corrected(tenantId, in: tx) else { return found }
         var second = try await find(corrected, tenantId, in: tx)
         // What finds nothing that the reader may see is not to be told.
         if second.total > 0 { second.correctedQuery = corrected.text }
@@ -76,16 +78,24 @@ struct ArticleSearch: Sendable {
             """
             WITH query AS (SELECT \(query.tsquery(configuration)) AS words),
             matching AS MATERIALIZED (
-                SELECT m.id, m.rank FROM query, kb_articles_matching(query.words, \(locale), \(Self.candidatesMax)::int) AS m
+                SELECT m.id, m.title_rank FROM query, \(candidates) AS m
             ),
             found AS MATERIALIZED (
-                SELECT t.id, m.rank, t.section_id, s.category_id, t.labels
+                SELECT t.id, m.title_rank, t.section_id, s.category_id, t.labels
                 FROM matching AS m
                 JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = m.id
                 JOIN kb_sections AS s ON s.tenant_id = t.tenant_id AND s.id = t.section_id
                 WHERE \(conditions)
             ),
-            best AS (SELECT * FROM found ORDER BY rank DESC, id LIMIT \(limit) OFFSET \(offset))
+            ranked AS MATERIALIZED (
+                SELECT f.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank
+                FROM query, (SELECT id FROM found ORDER BY title_rank DESC, id LIMIT \(Self.rankedMax)) AS f
+                JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = f.id
+            ),
+            best AS (
+                SELECT f.*, coalesce(r.rank, 0) AS rank FROM found AS f LEFT JOIN ranked AS r USING (id)
+                ORDER BY r.rank DESC NULLS LAST, f.title_rank DESC, f.id LIMIT \(limit) OFFSET \(offset)
+            )
             SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM matching) < \(Self.candidatesMax),
                 jsonb_build_object(
                     'categories', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'count', f.count)), '[]')
@@ -103,7 +113,7 @@ struct ArticleSearch: Sendable {
                         \(Self.marks + ", HighlightAll=true")),
                     'snippetMarked', ts_headline(search_configuration(t.locale), left(t.body_text, 30000), query.words,
                         \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
-                    ) ORDER BY b.rank DESC, b.id), '[]')
+                    ) ORDER BY b.rank DESC, b.title_rank DESC, b.id), '[]')
                 FROM best AS b JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = b.id, query)
             """)
         guard let (total, isExact, facets, hits) = try row?.decode((Int64, Bool, JSON, JSON).self) else {
@@ -111,6 +121,18 @@ struct ArticleSearch: Sendable {
         }
         return Found(
             hits: (hits.arrayValue ?? []).compactMap(Hit.init), total: total, isTotalExact: isExact, facets: facets)
+    }
+
+    /// Who searches and what for, as far as it narrows what is worth looking at. The rows are read under `conditions` again.
+    private var candidates: SQL {
+        func given<Value>(_ values: [Value]) -> [Value]? { values.isEmpty ? nil : values }
+        let statuses: [String]? = audience.readsDrafts && includesDrafts ? nil : ["published"]
+        let open: [String]? = audience.readsDrafts ? nil : audience.visibilities.map(\.rawValue)
+        return """
+            kb_articles_candidates(query.words, \(Self.candidatesMax)::int, \(locale)::text, \(statuses)::text[],
+                \(open)::text[], \(audience.groups), \(given(categoryIds))::uuid[], \(given(sectionIds))::uuid[],
+                \(given(labels))::text[], \(given(visibilities))::text[])
+            """
     }
 
     private var conditions: SQL {
@@ -125,20 +147,11 @@ struct ArticleSearch: Sendable {
     }
 
     /// The query with words in use in place of those that are not; nil where that changes nothing.
-    private func corrected(in tx: Transaction) async throws -> SearchQuery? {
-        let words = Set(query.words.map { $0.lowercased() }).filter { (4...40).contains($0.count) }.sorted().prefix(8)
-        guard !words.isEmpty else { return nil }
-        let rows = try await tx.query(
-            """
-            SELECT q.word, alike.word FROM unnest(\(Array(words))) AS q (word)
-            CROSS JOIN LATERAL (SELECT word FROM kb_articles_spelled_like(q.word, \(locale)) LIMIT 1) AS alike
-            WHERE alike.word <> q.word
-            """)
+    private func corrected(_ tenantId: UUID, in tx: Transaction) async throws -> SearchQuery? {
+        let others = try await Spelling.replacements(
+            query.words.map { $0.lowercased() }, locale: locale, tenantId, in: tx)
         var replacements: [String: String] = [:]
-        for row in rows {
-            let (word, alike) = try row.decode((String, String).self)
-            for typed in query.words where typed.lowercased() == word { replacements[typed] = alike }
-        }
+        for typed in query.words { replacements[typed] = others[typed.lowercased()] }
         return replacements.isEmpty ? nil : query.replacing(replacements)
     }
 

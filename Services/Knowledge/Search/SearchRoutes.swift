@@ -14,7 +14,7 @@ import Web
 struct SearchRoutes: Sendable {
     let counts: ReaderCounts
 
-    var all: [Route] { [search, suggest, click, searches, view] }
+    var all: [Route] { [search, suggest, click, view] }
 
     private var search: Route {
         Route(
@@ -119,50 +119,13 @@ struct SearchRoutes: Sendable {
                 try await Articles.store.find(id, in: tx, tenantId: tenantId, caller: call.caller)
             }
             guard article != nil else { throw Problem.notFound("There is no such kb_article.") }
-            counts.viewed(id, by: call.caller.actor.userId.map { "user:\($0.text)" } ?? call.requestId, tenantId)
+            let caller = call.caller
+            // An agent's reading helps with a ticket, rather than to file none.
+            let isCustomer = caller.actor.type == .user && !caller.may("tickets.read")
+            counts.viewed(
+                id, by: caller.actor.userId.map { "user:\($0.text)" } ?? call.requestId,
+                customer: isCustomer ? caller.actor.userId : nil, at: call.now, tenantId)
             return .noContent
-        }
-    }
-
-    private var searches: Route {
-        Route(
-            .get, "kb/searches", on: [.tenant], permission: "knowledge.read_drafts", summary: "What was looked for",
-            tag: "kb_articles",
-            parameters: [
-                Parameter("days", .integer(1...365), "How far back; 30 by default."),
-                Parameter("only", .choice(["without_result", "without_click"]), "Searches that helped nobody."),
-                Parameter("limit", .integer(1...200)),
-            ],
-            answers: [AnswerSpec(.ok, "The most frequent first.", schema: Self.searchesSchema)],
-            operationId: "listKbSearches"
-        ) { call in
-            guard let tenantId = call.tenantId else { throw Problem.notFound() }
-            let days = call.arguments.int("days") ?? 30
-            let only: SQL =
-                switch call.arguments.string("only") {
-                case "without_result": "HAVING sum(without_result) > 0"
-                case "without_click": "HAVING sum(clicks) = 0"
-                default: ""
-                }
-            let rows = try await call.read { tx in
-                try await tx.query(
-                    """
-                    SELECT query, locale, sum(searches)::bigint, sum(without_result)::bigint, sum(clicks)::bigint
-                    FROM kb_searches
-                    WHERE tenant_id = \(tenantId) AND day > (\(call.now) AT TIME ZONE 'UTC')::date - \(days)::int
-                    GROUP BY query, locale \(only)
-                    ORDER BY 3 DESC, query, locale LIMIT \(call.arguments.int("limit") ?? 50)
-                    """)
-            }
-            let items = try rows.map { row -> JSON in
-                let (query, locale, searches, without, clicks) = try row.decode(
-                    (String, String, Int64, Int64, Int64).self)
-                return [
-                    "query": .string(query), "locale": locale.isEmpty ? .null : .string(locale),
-                    "searches": .int(searches), "withoutResult": .int(without), "clicks": .int(clicks),
-                ]
-            }
-            return .json(["data": .array(items)])
         }
     }
 
@@ -209,21 +172,4 @@ struct SearchRoutes: Sendable {
             ],
         ]
     }()
-
-    private static let searchesSchema: JSON = [
-        "type": "object", "required": ["data"],
-        "properties": [
-            "data": [
-                "type": "array",
-                "items": [
-                    "type": "object", "required": ["query", "locale", "searches", "withoutResult", "clicks"],
-                    "properties": [
-                        "query": ["type": "string"], "locale": ["type": ["string", "null"]],
-                        "searches": ["type": "integer"], "withoutResult": ["type": "integer"],
-                        "clicks": ["type": "integer"],
-                    ],
-                ],
-            ]
-        ],
-    ]
 }

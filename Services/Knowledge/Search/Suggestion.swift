@@ -30,7 +30,8 @@ struct Suggestion: Sendable {
         return try await search.run(tenantId, in: tx).hits
     }
 
-    /// The text's words that fewest articles have, but at least one; those of the subject before those of the text.
+    /// The text's words that fewest articles have; those of the subject before those of the text. Of words that many articles have
+    /// one is enough: articles that share no more than those are as good as any others.
     private func rareWords(_ tenantId: UUID, in tx: Transaction) async throws -> [String] {
         let rows = try await tx.query(
             """
@@ -44,11 +45,17 @@ struct Suggestion: Sendable {
                 WHERE length(word) BETWEEN 3 AND 40
                 GROUP BY word
             )
-            SELECT g.word FROM given AS g
-            JOIN kb_articles_words AS w ON w.tenant_id = \(tenantId) AND w.locale = \(locale) AND w.word = g.word
-            WHERE to_tsvector(search_configuration(\(locale)), g.word) <> ''::tsvector
-            ORDER BY w.frequency * (1 + 2 * g.place), g.word
-            LIMIT \(Int64(Self.wordsMax))
+            SELECT word FROM (
+                SELECT word, sum(frequency) OVER (ORDER BY weight, word) - frequency AS others FROM (
+                    SELECT g.word, w.frequency, w.frequency * (1 + 2 * g.place) AS weight FROM given AS g
+                    JOIN kb_articles_words AS w
+                        ON w.tenant_id = \(tenantId) AND w.locale = \(locale) AND w.word = g.word
+                    ORDER BY weight, word LIMIT \(Int64(4 * Self.wordsMax))
+                ) AS rarest
+                WHERE to_tsvector(search_configuration(\(locale)), word) <> ''::tsvector
+            ) AS meaningful
+            WHERE others < \(ArticleSearch.candidatesMax)
+            ORDER BY others, word LIMIT \(Int64(Self.wordsMax))
             """)
         return try rows.map { try $0.get(0) }
     }
