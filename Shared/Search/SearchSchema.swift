@@ -104,8 +104,8 @@ public enum SearchSchema {
         }
     }
 
-    /// `<table>_candidates(query, at_most, …)`: ids of the tenant's matching rows and how well their titles match, any order. In
-    /// place of `<table>_matching`, which ranks all of them.
+    /// `<table>_candidates(query, at_most, …)`: ids of the tenant's matching rows, any order. In place of `<table>_matching`,
+    /// which ranks all of them.
     ///
     /// Where more rows match than are asked for, those whose titles match come first. What narrows a search narrows its
     /// candidates: else many matches elsewhere would hide the few that are wanted.
@@ -118,23 +118,22 @@ public enum SearchSchema {
             -- Planned for each query, since how many rows match makes the plan, and always by the text's indexes: PostgreSQL
             -- does not know what it costs to unpack a text in order to look at it.
             CREATE FUNCTION \(table)_candidates(\(parameters.map { "\($0) \($1)" }.joined(separator: ", ")))
-            RETURNS TABLE (id uuid, title_rank real) LANGUAGE plpgsql STABLE SECURITY DEFINER
+            RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER
             SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan
             SET enable_seqscan = off SET enable_indexscan = off AS $$
-            #variable_conflict use_column
             DECLARE
                 tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
                 has_unwanted boolean := strpos(query::text, '!') > 0;
                 given integer;
             BEGIN
-                RETURN QUERY SELECT t.id, ts_rank(t.search_title, query) FROM \(table) AS t
+                RETURN QUERY SELECT t.id FROM \(table) AS t
                 WHERE t.tenant_id = tenant AND \(rows) AND t.search_title @@ query
                     -- A title may match because it lacks what is unwanted.
                     AND (NOT has_unwanted OR t.search_document @@ query)
                     \(conditions)
                 LIMIT at_most;
                 GET DIAGNOSTICS given = ROW_COUNT;
-                RETURN QUERY SELECT t.id, 0::real FROM \(table) AS t
+                RETURN QUERY SELECT t.id FROM \(table) AS t
                 WHERE t.tenant_id = tenant AND \(rows) AND t.search_document @@ query AND NOT t.search_title @@ query
                     \(conditions)
                 LIMIT at_most - given;

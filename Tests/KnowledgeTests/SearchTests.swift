@@ -64,6 +64,40 @@ struct SearchTests {
         }
     }
 
+    @Test("of words that are as near the most used one was meant; several slips count where the beginning is right")
+    func corrections() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let section = try await knowledge.section()
+            for (title, body) in [("Form", ""), ("Fork", "a fork"), ("Forks", "one fork"), ("Authentication", "")] {
+                try await _ = knowledge.article(title, in: section, ["body": .string(body)], publish: true)
+            }
+            try await WordCensus(database: knowledge.database).countAll()
+            #expect(try await search("forz", knowledge)["correctedQuery"] == "fork")
+            #expect(try await search("xuthentikasion", knowledge)["correctedQuery"] == .null)
+            #expect(try await search("authentikasion", knowledge)["correctedQuery"] == "authentication")
+            #expect(try await search("AUTHENTICATOIN -form", knowledge)["correctedQuery"] == "authentication -form")
+        }
+    }
+
+    @Test("one slip leads back to the word", arguments: UInt64(0)..<100)
+    func slips(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let letters = Array(["abcdefghijklmnopqrstuvwxyzäé", "абвгдежз", "αβγδ"].randomElement(using: &generator)!)
+        let word = (0..<Int.random(in: 4...12, using: &generator)).map { _ in letters.randomElement(using: &generator)!
+        }
+        var slipped = word
+        let place = Int.random(in: 0..<word.count - 1, using: &generator)
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: slipped.remove(at: place)
+        case 1: slipped.insert(letters.randomElement(using: &generator)!, at: place)
+        case 2: slipped[place] = letters.randomElement(using: &generator)!
+        default: slipped.swapAt(place, place + 1)
+        }
+        let neighbours = Spelling.neighbours(of: String(slipped))
+        #expect(slipped == word || neighbours.contains(String(word)))
+        #expect(!neighbours.contains(String(slipped)) && Set(neighbours).count == neighbours.count)
+    }
+
     @Test("published is findable and archived is not, in the same transaction; readers see what is for them")
     func consistency() async throws {
         try await KnowledgeUnderTest.with { knowledge in
@@ -105,8 +139,8 @@ struct SearchTests {
             let rows = try await knowledge.database.transaction(as: .none) { tx in
                 try await tx.query(
                     """
-                    SELECT id FROM kb_articles_candidates(
-                        'platypus'::tsquery, 10, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+                    SELECT kb_articles_candidates(
+                        'platypus'::tsquery, 10, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
                     """
                 ).count
             }
@@ -180,6 +214,86 @@ struct SearchTests {
                 let wanted = phrase.split(separator: " ").map(String.init)
                 return words.indices.contains { words[$0...].starts(with: wanted) }
             }
+        }
+    }
+
+    @Test("the few that are wanted are found among many that match elsewhere or are not for the reader")
+    func narrowing() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let many = try await knowledge.section("Many")
+            let few = try await knowledge.section("Few")
+            let category = try await knowledge.ok(.get, "kb_sections/\(few)")["categoryId"]?.stringValue ?? ""
+            let copied = try await knowledge.article(
+                "Mouse", in: many, ["visibility": "internal", "labels": ["old"]], publish: true)
+            try await _ = knowledge.article(
+                "About a pointer", in: few, ["body": "a mouse", "labels": ["new"]], publish: true)
+            // More than are looked at.
+            let count = ArticleSearch.candidatesMax + 100
+            _ = try await knowledge.test.superuser(
+                """
+                INSERT INTO knowledge.kb_articles (tenant_id, id, version, created_at, updated_at, section_id, title, slug, body,
+                    body_html, body_text, status, visibility, group_ids, labels, locale, revision, position, attachments)
+                SELECT tenant_id, gen_random_uuid(), 1, now(), now(), section_id, title, 'mouse-copy-' || n, body, body_html,
+                    body_text, status, visibility, group_ids, labels, locale, 1, 0, '[]'
+                FROM knowledge.kb_articles, generate_series(1, \(count)) AS n WHERE id = '\(copied)'
+                """)
+            let agent = knowledge.caller(["knowledge.read", "tickets.read"])
+            let all = try await knowledge.ok(.get, "kb/search?q=mouse", as: agent)
+            #expect(all["total"]?.intValue == ArticleSearch.candidatesMax && all["isTotalExact"] == false)
+            for (path, caller) in [
+                ("kb/search?q=mouse", knowledge.reader), ("kb/search?q=mouse&sectionId=\(few)", agent),
+                ("kb/search?q=mouse&categoryId=\(category)", agent),
+                ("kb/search?q=mouse&label=new", agent), ("kb/search?q=mouse&visibility=public", agent),
+            ] {
+                let found = try await knowledge.ok(.get, path, as: caller)
+                #expect(titles(found) == ["About a pointer"], "\(path)")
+                #expect(found["total"] == 1 && found["isTotalExact"] == true, "\(path)")
+            }
+            let suggested = try await knowledge.ok(.post, "kb/suggest", ["text": "My mouse"], as: knowledge.reader)
+            #expect(titles(suggested) == ["About a pointer"])
+        }
+    }
+
+    @Test("what is found is in no other order for how much of it is asked for")
+    func pages() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let section = try await knowledge.section()
+            for number in 0..<12 {
+                let body = String(repeating: "cable ", count: number)
+                try await _ = knowledge.article(
+                    number % 3 == 0 ? "Cable \(number)" : "Number \(number)", in: section,
+                    ["body": .string(body + "cable")],
+                    publish: true)
+            }
+            let all = titles(try await knowledge.ok(.get, "kb/search?q=cable&limit=50"))
+            #expect(all.count == 12 && all.prefix(4).allSatisfy { $0.hasPrefix("Cable") })
+            for offset in stride(from: 0, to: 12, by: 5) {
+                let page = titles(try await knowledge.ok(.get, "kb/search?q=cable&limit=5&offset=\(offset)"))
+                #expect(page == Array(all.dropFirst(offset).prefix(5)))
+            }
+        }
+    }
+
+    @Test("words are counted again when enough articles have changed")
+    func census() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let section = try await knowledge.section()
+            let census = WordCensus(database: knowledge.database)
+            func count(_ word: String) async throws -> [[String?]] {
+                try await knowledge.test.superuser(
+                    "SELECT frequency FROM knowledge.kb_articles_words WHERE word = '\(word)'")
+            }
+            let id = try await knowledge.article("Wombat", in: section)
+            try await _ = knowledge.article("Wombats and a wombat", in: section)
+            try await census.countAll()
+            #expect(try await count("wombat") == [["2"]])
+            try await knowledge.ok(.patch, "kb_articles/\(id)", ["title": "Quokka"])
+            try await census.countAll()
+            #expect(try await count("wombat") == [["1"]])
+            #expect(try await count("quokka") == [["1"]])
+            _ = try await knowledge.test.superuser("UPDATE knowledge.kb_articles_words SET frequency = 7")
+            try await census.countAll()
+            #expect(try await count("wombat") == [["7"]])
         }
     }
 

@@ -26,10 +26,8 @@ struct ArticleSearch: Sendable {
     var limit: Int64 = 10
     var offset: Int64 = 0
 
-    /// Where more articles match, only so many are counted.
-    static let candidatesMax: Int64 = 1_000
-    /// Of these, so many are ranked by all of their text: those whose titles match best.
-    private static let rankedMax: Int64 = 200
+    /// Where more articles match, only so many are counted and ranked: those that match in their title first.
+    static let candidatesMax: Int64 = 500
 
     /// What is marked in highlights; private-use characters (Unicode 23.5), which texts do not contain.
     private static let markBegin = "\u{E000}"
@@ -77,25 +75,16 @@ struct ArticleSearch: Sendable {
         let row = try await tx.first(
             """
             WITH query AS (SELECT \(query.tsquery(configuration)) AS words),
-            matching AS MATERIALIZED (
-                SELECT m.id, m.title_rank FROM query, \(candidates) AS m
-            ),
+            matching AS MATERIALIZED (SELECT m.id FROM query, \(candidates) AS m (id)),
             found AS MATERIALIZED (
-                SELECT t.id, m.title_rank, t.section_id, s.category_id, t.labels
-                FROM matching AS m
+                SELECT t.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank,
+                    t.section_id, s.category_id, t.labels
+                FROM query, matching AS m
                 JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = m.id
                 JOIN kb_sections AS s ON s.tenant_id = t.tenant_id AND s.id = t.section_id
                 WHERE \(conditions)
             ),
-            ranked AS MATERIALIZED (
-                SELECT f.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank
-                FROM query, (SELECT id FROM found ORDER BY title_rank DESC, id LIMIT \(Self.rankedMax)) AS f
-                JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = f.id
-            ),
-            best AS (
-                SELECT f.*, coalesce(r.rank, 0) AS rank FROM found AS f LEFT JOIN ranked AS r USING (id)
-                ORDER BY r.rank DESC NULLS LAST, f.title_rank DESC, f.id LIMIT \(limit) OFFSET \(offset)
-            )
+            best AS (SELECT * FROM found ORDER BY rank DESC, id LIMIT \(limit) OFFSET \(offset))
             SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM matching) < \(Self.candidatesMax),
                 jsonb_build_object(
                     'categories', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'count', f.count)), '[]')
@@ -113,7 +102,7 @@ struct ArticleSearch: Sendable {
                         \(Self.marks + ", HighlightAll=true")),
                     'snippetMarked', ts_headline(search_configuration(t.locale), left(t.body_text, 30000), query.words,
                         \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
-                    ) ORDER BY b.rank DESC, b.title_rank DESC, b.id), '[]')
+                    ) ORDER BY b.rank DESC, b.id), '[]')
                 FROM best AS b JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = b.id, query)
             """)
         guard let (total, isExact, facets, hits) = try row?.decode((Int64, Bool, JSON, JSON).self) else {
@@ -128,10 +117,14 @@ struct ArticleSearch: Sendable {
         func given<Value>(_ values: [Value]) -> [Value]? { values.isEmpty ? nil : values }
         let statuses: [String]? = audience.readsDrafts && includesDrafts ? nil : ["published"]
         let open: [String]? = audience.readsDrafts ? nil : audience.visibilities.map(\.rawValue)
+        var sections: SQL = "\(given(sectionIds))::uuid[]"
+        if sectionIds.isEmpty, !categoryIds.isEmpty {
+            sections = "ARRAY(SELECT s.id FROM kb_sections AS s WHERE s.category_id = ANY(\(categoryIds)))"
+        }
         return """
             kb_articles_candidates(query.words, \(Self.candidatesMax)::int, \(locale)::text, \(statuses)::text[],
-                \(open)::text[], \(audience.groups), \(given(categoryIds))::uuid[], \(given(sectionIds))::uuid[],
-                \(given(labels))::text[], \(given(visibilities))::text[])
+                \(open)::text[], \(audience.groups), \(sections), \(given(labels))::text[],
+                \(given(visibilities))::text[])
             """
     }
 

@@ -8,10 +8,14 @@ import ServiceLifecycle
     import Foundation
 #endif
 
-/// Counts now and then in how many articles each word is, and forgets words that no article has any more.
+/// Counts now and then in how many articles each word is, and forgets words that no article has any more. To count is to read all
+/// texts, so it waits until some of them have changed: nothing depends on exact numbers.
 struct WordCensus: Service {
     let database: Database
     var interval = Duration.seconds(3_600)
+
+    /// Of so many articles one has to have changed.
+    private static let changedOneOf: Int64 = 100
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
@@ -35,7 +39,7 @@ struct WordCensus: Service {
             // One process counts; the others find it done.
             let row = try await tx.first(
                 "SELECT pg_try_advisory_xact_lock(hashtextextended('kb_words:' || \(tenantId.text), 0))")
-            guard try row?.get(0, as: Bool.self) == true else { return }
+            guard try row?.get(0, as: Bool.self) == true, try await isDue(tenantId, in: tx) else { return }
             try await tx.execute(
                 """
                 WITH counted AS (
@@ -54,6 +58,21 @@ struct WordCensus: Service {
                 ON CONFLICT (tenant_id, locale, word) DO UPDATE SET frequency = excluded.frequency
                 WHERE k.frequency <> excluded.frequency
                 """)
+            tx.enqueue(
+                """
+                INSERT INTO kb_word_counts (tenant_id, counted_at) VALUES (\(tenantId), now())
+                ON CONFLICT (tenant_id) DO UPDATE SET counted_at = excluded.counted_at
+                """)
         }
+    }
+
+    private func isDue(_ tenantId: UUID, in tx: Transaction) async throws -> Bool {
+        let row = try await tx.first(
+            """
+            SELECT count(*) FILTER (WHERE a.updated_at > coalesce(c.counted_at, '-infinity')), count(*)
+            FROM kb_articles AS a LEFT JOIN kb_word_counts AS c USING (tenant_id) WHERE a.tenant_id = \(tenantId)
+            """)
+        guard let (changed, all) = try row?.decode((Int64, Int64).self) else { return false }
+        return changed > 0 && changed * Self.changedOneOf >= all
     }
 }
