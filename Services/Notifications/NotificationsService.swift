@@ -125,7 +125,7 @@ public struct NotificationsService: Microservice {
         return Sending(crew: crew, workers: workers + features.flatMap { $0.senders(of: crew) })
     }
 
-    public var contracts: [EventContract] { features.flatMap(\.contracts) }
+    public var contracts: [EventContract] { OtherChannels.contracts + features.flatMap(\.contracts) }
 
     var scheduledSending: ScheduledSending { ScheduledSending(database: database, outlets: outlets) }
     var upkeep: Upkeep { Upkeep(database: database, retention: retention) }

@@ -2,6 +2,7 @@ import Contracts
 import Database
 import Foundation
 import HTTPTypes
+import ServiceKit
 import Synchronization
 import TestKit
 import Testing
@@ -83,6 +84,60 @@ struct DeliveryTests {
             #expect(try await desk.send(.post, path, as: desk.caller(["notifications.read"])).status == 403)
             try await desk.ok(.post, path)
             #expect(try await desk.send(.post, path).status == 409)
+        }
+    }
+
+    @Test("to chats are told of as others are, in the version of the events that knows them")
+    func chats() async throws {
+        let hooks = AddressSource(channel: ChannelName.slack) { users, _, _ in
+            Dictionary(uniqueKeysWithValues: users.map { ($0, ["hook"]) })
+        }
+        struct Chats: Feature {
+            var channels: [any Channel] = []
+            var sources: [AddressSource] = []
+            init(_ platform: Platform) {}
+            init(_ channel: TestChannel, _ source: AddressSource) { (channels, sources) = ([channel], [source]) }
+        }
+        let slack = TestChannel(ChannelName.slack) { _ in
+            .success(DeliveryReceipt(providerMessageId: nil, isDelivered: true))
+        }
+        try await NotificationsUnderTest.with({
+            NotificationsService(database: $0, features: [Chats(slack, hooks)])
+        }) { desk in
+            let agent = UUID.v7()
+            try await desk.user(agent, ["agent"])
+            try await desk.ok(
+                .post, "notification_preferences", ["userId": .uuid(agent), "channels": ["slack": true]])
+            try await desk.give([desk.assigned(try await desk.ticket(), to: agent)])
+            try await desk.deliver()
+            #expect(slack.messages.count == 1)
+            let rows = try await desk.database.transaction(as: .tenant(desk.tenant), readOnly: true) { tx in
+                try await tx.query(
+                    "SELECT name, schema_version::bigint, payload FROM events WHERE name LIKE 'notification.%' ORDER BY position"
+                ).map { try $0.decode((String, Int64, String).self) }
+            }
+            let chats = try rows.map { ($0.0, $0.1, try JSON.parse($0.2)) }.filter { $0.2["channel"] == "slack" }
+            #expect(chats.map { "\($0.0) \($0.1)" } == ["notification.sent 2", "notification.delivered 2"])
+            #expect(rows.filter { $0.1 == 1 }.map(\.0) == ["notification.sent", "notification.delivered"])
+            for (name, version, payload) in chats {
+                let contract = try #require(
+                    OtherChannels.contracts.first { $0.name == name && Int64($0.version) == version })
+                #expect(JSONSchema.validate(payload, against: contract.schema).isEmpty)
+                #expect(JSONSchema.validate(contract.example, against: contract.schema).isEmpty)
+            }
+        }
+    }
+
+    @Test("are noted whatever the far side calls them; none keeps the others of its channel waiting")
+    func oddReceipts() async throws {
+        let odd = String((0..<20_000).map { _ in "0123456789abcdefghijklmnopqrstuvwxyz".randomElement() ?? "x" }) + "\0"
+        let sms = TestChannel { _ in .success(DeliveryReceipt(providerMessageId: odd, isDelivered: false)) }
+        try await NotificationsUnderTest.with(channels: [sms]) { desk in
+            _ = try await Self.told(desk, 2)
+            try await desk.deliver()
+            let rows = try await desk.deliveries("state=sent")
+            #expect(rows.count == 2)
+            #expect(rows.allSatisfy { $0["providerMessageId"]?.stringValue == String(odd.prefix(500)) })
         }
     }
 

@@ -396,6 +396,20 @@ private struct MailDesk: Sendable {
         }
     }
 
+    /// Whatever a server says, the report is taken.
+    @Test func reportsWithOddText() async throws {
+        try await MailDesk.with { mail in
+            try await mail.tell()
+            let id = try #require(try await mail.desk.deliveries("channel=email").first?["id"]?.stringValue)
+            let odd = "550 \u{0} e\(String(repeating: "\u{301}", count: 20_000))"
+            #expect(try await mail.report(mail.bounce(id, code: odd))["reports"] == 1)
+            let report = try #require(try await mail.desk.ok(.get, "email_reports")["data"]?.arrayValue?.first)
+            let detail = try #require(report["detail"]?.stringValue)
+            #expect(!detail.contains("\0") && detail.unicodeScalars.count <= 1_000)
+            #expect(try await mail.suppressed() == ["ada@example.com hard_bounce"])
+        }
+    }
+
     @Test func reportsAsJSON() async throws {
         try await MailDesk.with { mail in
             try await mail.tell()

@@ -100,6 +100,7 @@ final class Crew: Sendable {
             UPDATE webhook_lanes SET due_at = \(now)
             WHERE lease IS NOT NULL AND worker = ANY(\(dead)) AND due_at > \(now)
             """)
+        guard deliveries + lanes > 0 else { return 0 }
         logger.notice(
             "processes are gone; what they were sending is sent again",
             metadata: ["processes": "\(dead.count)", "deliveries": "\(deliveries)", "webhooks": "\(lanes)"])

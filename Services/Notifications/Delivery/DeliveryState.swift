@@ -74,28 +74,27 @@ struct DeliveryOutcome: Sendable {
 
     private static let detailLengthMax = 1_000
     private static let reasonLengthMax = 100
+    /// An index holds no more than 2,700 bytes.
+    private static let providerMessageIdLengthMax = 500
 
     /// - Parameter chance: From 0 to 1.
     func settlement(chance: Double) -> Settlement {
         switch result {
         case .sent(let receipt):
             return Settlement(
-                state: receipt.isDelivered ? .delivered : .sent, providerMessageId: receipt.providerMessageId)
+                state: receipt.isDelivered ? .delivered : .sent,
+                providerMessageId: receipt.providerMessageId?.storable(upTo: Self.providerMessageIdLengthMax))
         case .skipped(let reason):
             return Settlement(state: .skipped, reason: reason)
         case .failed(.permanent(let code, let detail, let suppress)):
             return Settlement(
-                state: .failed, reason: Self.cut(code, Self.reasonLengthMax),
-                detail: Self.cut(detail, Self.detailLengthMax), suppresses: suppress)
+                state: .failed, reason: code.storable(upTo: Self.reasonLengthMax),
+                detail: detail.storable(upTo: Self.detailLengthMax), suppresses: suppress)
         case .failed(.transient(let code, let detail, let retryAfter)):
             let pause = Backoff.pause(afterTries: attempt, retryAfter: retryAfter, chance: chance)
             return Settlement(
-                state: pause == nil ? .failed : .queued, reason: Self.cut(code, Self.reasonLengthMax),
-                detail: Self.cut(detail, Self.detailLengthMax), dueAt: pause.map { at + $0 })
+                state: pause == nil ? .failed : .queued, reason: code.storable(upTo: Self.reasonLengthMax),
+                detail: detail.storable(upTo: Self.detailLengthMax), dueAt: pause.map { at + $0 })
         }
-    }
-
-    private static func cut(_ text: String, _ length: Int) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.lazy.filter { $0 != "\0" }.prefix(length)))
     }
 }

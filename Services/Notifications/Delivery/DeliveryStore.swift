@@ -118,7 +118,7 @@ struct DeliveryStore: Sendable {
         /// Its part of a digest went with that one.
         var isCarried: Bool
         var notificationId: UUID
-        var channel: NotificationSent.Channel
+        var channel: String
         var recipientId: UUID
         var state: DeliveryState
         var reason: String?
@@ -130,10 +130,9 @@ struct DeliveryStore: Sendable {
         var contextId: UUID?
 
         init?(_ row: Row) throws {
-            guard let channel = NotificationSent.Channel(rawValue: try row.get("channel")),
-                let state = DeliveryState(rawValue: try row.get("state"))
-            else { return nil }
-            (self.channel, self.state) = (channel, state)
+            guard let state = DeliveryState(rawValue: try row.get("state")) else { return nil }
+            self.state = state
+            channel = try row.get("channel")
             tenantId = try row.get("tenant_id")
             id = try row.get("id")
             isCarried = try row.get("digest_id", as: UUID?.self) != nil
@@ -158,25 +157,29 @@ struct DeliveryStore: Sendable {
         }
 
         func publish(now: Timestamp, in tx: Transaction) throws {
+            func publish<E: Event>(_ event: (NotificationSent.Channel) -> E) throws {
+                try OtherChannels.publish(
+                    channel: channel, version: version, at: now, of: tenantId, in: tx, event)
+            }
             switch state {
             case .sent, .delivered:
-                try tx.publish(
+                try publish { channel in
                     NotificationSent(
                         notificationId: notificationId, channel: channel, recipientId: recipientId, sentAt: now,
-                        templateId: templateId, contextType: contextType, contextId: contextId),
-                    version: version, actor: .system, occurredAt: now, tenantId: tenantId)
+                        templateId: templateId, contextType: contextType, contextId: contextId)
+                }
                 guard state == .delivered else { return }
-                try tx.publish(
+                try publish { channel in
                     NotificationDelivered(
                         notificationId: notificationId, channel: channel, recipientId: recipientId, deliveredAt: now,
-                        providerMessageId: providerMessageId),
-                    version: version, actor: .system, occurredAt: now, tenantId: tenantId)
+                        providerMessageId: providerMessageId)
+                }
             case .failed:
-                try tx.publish(
+                try publish { channel in
                     NotificationFailed(
                         notificationId: notificationId, channel: channel, recipientId: recipientId, failedAt: now,
-                        errorCode: reason, errorMessage: detail ?? reason ?? "", retryable: false),
-                    version: version, actor: .system, occurredAt: now, tenantId: tenantId)
+                        errorCode: reason, errorMessage: detail ?? reason ?? "", retryable: false)
+                }
             case .queued, .sending, .read, .skipped: break
             }
         }

@@ -34,7 +34,7 @@ struct Suppressions: Resource {
     let stamps: ResourceStamps = .all
     let fields: [Field] = [
         .choice("channel", ChannelName.all).required.filterable,
-        .text("address", 1...2_048).required.filterable.searchable.example("gone@example.com"),
+        .text("address", 1...500).required.filterable.searchable.example("gone@example.com"),
         .choice("reason", SuppressionReason.self).defaults(to: .string(SuppressionReason.manual.rawValue)).filterable,
         .text("detail", 0...1_000),
     ]

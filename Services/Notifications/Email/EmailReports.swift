@@ -83,6 +83,9 @@ struct EmailReports: Resource {
         var report = report
         // What is reported may be another address, to which the mail was forwarded: ours is the one that we know.
         report.address = sentTo
+        // What it says comes from anybody.
+        report.detail = report.detail?.storable(upTo: 1_000)
+        report.source = report.source?.storable(upTo: 200)
         guard try await record(report, op) else { return true }
         try await apply(report, to: sentTo, providerId ?? "", op)
         return true

@@ -110,8 +110,8 @@ enum NoticeWriter {
                     "author_id": notice.authorId.map { .uuid($0) } ?? .null,
                     "context_type": notice.contextType.map { .string($0) } ?? .null,
                     "context_id": notice.contextId.map { .uuid($0) } ?? .null, "locale": .string(notice.locale),
-                    "title": .string(storable(notice.title)),
-                    "body": .string(String(storable(notice.body).unicodeScalars.prefix(bodyLengthMax))),
+                    "title": .string(notice.title.storable()),
+                    "body": .string(notice.body.storable(upTo: bodyLengthMax)),
                     "is_mandatory": .bool(notice.type.isMandatory),
                 ]
             }
@@ -125,11 +125,11 @@ enum NoticeWriter {
                     var row: JSONObject = [
                         "notification_id": .uuid(notice.id), "id": .uuid(delivery.id),
                         "channel": .string(delivery.channel),
-                        "recipient_name": notice.recipient.name.map { .string(storable($0)) } ?? .null,
-                        "address": .string(storable(delivery.address)),
-                        "subject": .string(storable(delivery.content.subject)),
-                        "text": .string(storable(delivery.content.text)),
-                        "html": delivery.content.html.map { .string(storable($0)) } ?? .null,
+                        "recipient_name": notice.recipient.name.map { .string($0.storable()) } ?? .null,
+                        "address": .string(delivery.address.storable()),
+                        "subject": .string(delivery.content.subject.storable()),
+                        "text": .string(delivery.content.text.storable()),
+                        "html": delivery.content.html.map { .string($0.storable()) } ?? .null,
                         "template_id": delivery.templateId.map { .uuid($0) } ?? .null,
                     ]
                     switch delivery.verdict {
@@ -146,10 +146,5 @@ enum NoticeWriter {
                 }
             }
         ).text
-    }
-
-    /// PostgreSQL's text holds every character but NUL.
-    private static func storable(_ text: String) -> String {
-        text.utf8.contains(0) ? String(text.unicodeScalars.filter { $0 != "\0" }.map(Character.init)) : text
     }
 }

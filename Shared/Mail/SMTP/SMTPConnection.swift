@@ -53,7 +53,7 @@ final class SMTPConnection: Sendable {
         do {
             return try await ClientBootstrap(group: group)
                 .connectTimeout(TimeAmount(configuration.timeouts.connect))
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.autoRead, value: false)
                 .connect(host: configuration.host, port: configuration.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
