@@ -43,7 +43,7 @@ struct CrewTests {
         try await NotificationsUnderTest.with(channels: [mail]) { desk in
             _ = try await DeliveryTests.told(desk, 3)
             let store = desk.service.store(of: mail)
-            let ttl = Duration.milliseconds(300)
+            let ttl = Duration.seconds(1)
             let dead = Crew(database: desk.database, timeToLive: ttl)
             let alive = Crew(database: desk.database, timeToLive: .seconds(600))
             let heir = Crew(database: desk.database, timeToLive: ttl)
