@@ -72,14 +72,13 @@ public final class SMTPSink: Sendable {
     /// What a server of today offers.
     public static let usualExtensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 10485760", "ENHANCEDSTATUSCODES"]
 
-    /// Runs `body` with a sink on a free port of 127.0.0.1.
+    /// A sink on a free port of 127.0.0.1, until it is stopped or the process ends.
     ///
     /// - Parameter react: what it does at a moment of a connection, which has a number from 1.
-    public static func with<R>(
+    public static func start(
         extensions: [String] = usualExtensions,
-        react: @escaping @Sendable (Moment, Int) -> Reaction = { _, _ in .usual },
-        _ body: (SMTPSink) async throws -> R
-    ) async throws -> R {
+        react: @escaping @Sendable (Moment, Int) -> Reaction = { _, _ in .usual }
+    ) async throws -> SMTPSink {
         let sink = SMTPSink(extensions, react)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -92,6 +91,18 @@ public final class SMTPSink: Sendable {
             .bind(host: "127.0.0.1", port: 0)
             .get()
         sink.listener.withLock { $0 = channel }
+        return sink
+    }
+
+    /// Runs `body` with a sink, which is gone afterwards.
+    ///
+    /// - Parameter react: what it does at a moment of a connection, which has a number from 1.
+    public static func with<R>(
+        extensions: [String] = usualExtensions,
+        react: @escaping @Sendable (Moment, Int) -> Reaction = { _, _ in .usual },
+        _ body: (SMTPSink) async throws -> R
+    ) async throws -> R {
+        let sink = try await start(extensions: extensions, react: react)
         do {
             let result = try await body(sink)
             await sink.stop()
@@ -102,7 +113,7 @@ public final class SMTPSink: Sendable {
         }
     }
 
-    private func stop() async {
+    public func stop() async {
         try? await listener.withLock { $0 }?.close()
         cut()
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestKit
 import Testing
 
 /// A whole Deskwire of one's own, brought up by `deploy/up` exactly as an operator does it, in a temporary state
@@ -11,6 +12,8 @@ actor Stack {
     struct Environment: Sendable {
         let home: URL
         let values: [String: String]
+        /// Where the stack's mail goes.
+        let mail: SMTPSink
 
         subscript(_ name: String) -> String {
             get throws {
@@ -58,11 +61,16 @@ actor Stack {
         environment["DESKWIRE_PORT"] = environment["DESKWIRE_TEST_PORT"] ?? "0"
         // The executables that the test build has just made, instead of a release build of their own.
         environment["DESKWIRE_BIN"] = binaries?.path
+        let mail = try await SMTPSink.start()
+        try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+        try Data("SMTP_URL=smtp://127.0.0.1:\(mail.port)?tls=none\n".utf8)
+            .write(to: home.appendingPathComponent("settings"))
         StackCleanup.home.withLock { $0 = home.path }
         atexit { StackCleanup.down() }
         let result = try await deskwireRun(root.appendingPathComponent("deploy/up").path, [], environment: environment)
         guard result.status == 0 else { throw StackError("deploy/up ended with \(result.status):\n\(result.output)") }
-        return Environment(home: home, values: try readEnvironment(home.appendingPathComponent("env")))
+        return Environment(
+            home: home, values: try readEnvironment(home.appendingPathComponent("env")), mail: mail)
     }
 
     /// Reads the shell-sourceable file as a shell would: the values after the shell's own unquoting.
