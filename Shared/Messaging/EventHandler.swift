@@ -41,6 +41,10 @@ public protocol BatchEventHandler: Sendable {
     /// remembered, as if they had not come; one that comes twice may get another answer the second time. Everything concerns
     /// a handler that does not say otherwise.
     func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool]
+    /// Whether handling messages again, even earlier ones after later ones, changes nothing. The inbox then remembers only
+    /// what was given up: that costs far less, and a message that the broker delivers again is handled again. False for a
+    /// handler that does not say otherwise.
+    var isRepeatable: Bool { get }
     /// At least one message, at most a batch. When this fails, the messages come again one by one.
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws
 }
@@ -49,6 +53,8 @@ extension BatchEventHandler {
     public func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] {
         messages.map { _ in true }
     }
+
+    public var isRepeatable: Bool { false }
 }
 
 /// A handler of any of the three kinds, as a service lists them.
@@ -99,6 +105,12 @@ public struct MessageHandler: Sendable {
         self.topics = patterns.map(TopicPattern.init)
         self.version = version
         self.kind = kind
+    }
+
+    /// Whether the inbox may forget what was handled.
+    var isRepeatable: Bool {
+        guard case .batch(let handler) = kind else { return false }
+        return handler.isRepeatable
     }
 
     func takes(_ message: RawMessage) -> Bool {

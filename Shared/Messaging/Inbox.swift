@@ -27,31 +27,36 @@ struct ReceivedMessage: Sendable {
 
 /// What the inbox says about a message and a handler.
 enum Arrival: Sendable, Equatable {
-    /// Noted now, in this transaction: to be handled.
+    /// To be handled, in this transaction.
     case fresh
-    /// Noted before: nothing to do.
+    /// Handled or given up before: nothing to do.
     case duplicate
     /// Earlier messages of the aggregate are parked: to be parked behind them.
     case behindParked
 }
 
-/// Remembers what each handler has done with each event, in the transaction of the effects.
+/// Remembers what each handler has done with each event, in the transaction of the effects; of handlers that may repeat
+/// themselves, what they have given up.
 enum Inbox {
-    /// Notes the entries and says which are to be handled. Each pair of handler and event comes once.
+    /// Says which entries are to be handled, and notes them unless their handler is one of the repeatable. Each pair of
+    /// handler and event comes once.
     ///
     /// The last parked message of an aggregate is locked, so that it can't be finished before what is parked behind it now is
     /// committed: whoever finishes it finds its successor.
-    static func arrive(_ entries: [InboxEntry], in tx: Transaction) async throws -> [Arrival] {
+    static func arrive(
+        _ entries: [InboxEntry], repeatable: Set<String> = [], in tx: Transaction
+    ) async throws -> [Arrival] {
         if entries.isEmpty { return [] }
         forgetDeadLetters(entries, in: tx)
-        let rows = try await tx.query(
+        let exceptions = try await tx.query(
             """
             WITH input AS (
                 SELECT *
                 FROM unnest(
                     \(entries.map(\.message.envelope.tenantId)), \(entries.map(\.handler)),
-                    \(entries.map(\.message.envelope.eventId)), \(entries.map(\.message.aggregate.id))
-                ) WITH ORDINALITY AS i (tenant_id, consumer, event_id, aggregate_id, ordinal)
+                    \(entries.map(\.message.envelope.eventId)), \(entries.map(\.message.aggregate.id)),
+                    \(entries.map { !repeatable.contains($0.handler) })
+                ) WITH ORDINALITY AS i (tenant_id, consumer, event_id, aggregate_id, is_noted, ordinal)
             ),
             behind AS MATERIALIZED (
                 SELECT input.ordinal
@@ -70,27 +75,31 @@ enum Inbox {
                 INSERT INTO inbox (tenant_id, consumer, event_id)
                 SELECT tenant_id, consumer, event_id
                 FROM input
-                WHERE NOT EXISTS (SELECT FROM behind WHERE behind.ordinal = input.ordinal)
+                WHERE is_noted AND NOT EXISTS (SELECT FROM behind WHERE behind.ordinal = input.ordinal)
                 ORDER BY tenant_id, consumer, event_id
                 ON CONFLICT DO NOTHING
                 RETURNING tenant_id, consumer, event_id
             )
             SELECT
                 input.ordinal,
-                behind.ordinal IS NOT NULL,
-                fresh.event_id IS NOT NULL
+                behind.ordinal IS NOT NULL
             FROM input
             LEFT JOIN behind USING (ordinal)
             LEFT JOIN fresh USING (tenant_id, consumer, event_id)
+            WHERE behind.ordinal IS NOT NULL
+                OR CASE
+                    WHEN is_noted THEN fresh.event_id IS NULL
+                    ELSE EXISTS (
+                        SELECT
+                        FROM inbox AS known
+                        WHERE known.tenant_id = input.tenant_id AND known.consumer = input.consumer
+                            AND known.event_id = input.event_id)
+                END
             """)
-        var arrivals = [Arrival](repeating: .duplicate, count: entries.count)
-        for row in rows {
-            let (ordinal, isBehind, isFresh) = try row.decode((Int, Bool, Bool).self)
-            if isBehind {
-                arrivals[ordinal - 1] = .behindParked
-            } else if isFresh {
-                arrivals[ordinal - 1] = .fresh
-            }
+        var arrivals = [Arrival](repeating: .fresh, count: entries.count)
+        for row in exceptions {
+            let (ordinal, isBehind) = try row.decode((Int, Bool).self)
+            arrivals[ordinal - 1] = isBehind ? .behindParked : .duplicate
         }
         return arrivals
     }

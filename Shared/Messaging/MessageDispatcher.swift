@@ -57,6 +57,8 @@ struct MessageDispatcher: Sendable {
             bodySizeBytesMax: bodySizeBytesMax)
     }
 
+    private var repeatable: Set<String> { Set(handlers.filter(\.isRepeatable).map(\.name)) }
+
     func handler(_ name: String) -> MessageHandler? { handlers.first { $0.name == name } }
 
     /// Who is to handle what: a message goes to each handler that takes it, once.
@@ -69,7 +71,11 @@ struct MessageDispatcher: Sendable {
         var seen: Set<Pair> = []
         var entries: [InboxEntry] = []
         for handler in handlers {
-            for (received, message) in events where handler.takes(message) {
+            var taken: [String: Bool] = [:]
+            for (received, message) in events {
+                let takes = taken[message.name] ?? handler.takes(message)
+                taken[message.name] = takes
+                guard takes else { continue }
                 if let only = received.requeuedFor, only != handler.name { continue }
                 let pair = Pair(
                     handler: handler.name, tenantId: message.envelope.tenantId, eventId: message.envelope.eventId)
@@ -107,7 +113,7 @@ struct MessageDispatcher: Sendable {
             for handler in handlers {
                 entries += try await handler.concerned(with: offered.filter { $0.handler == handler.name }, in: tx)
             }
-            let arrivals = try await Inbox.arrive(entries, in: tx)
+            let arrivals = try await Inbox.arrive(entries, repeatable: repeatable, in: tx)
             let behind = zip(entries, arrivals).filter { $0.1 == .behindParked }.map(\.0)
             if !behind.isEmpty { tx.enqueue(ParkedMessages.parkBehind(behind)) }
             for handler in handlers {

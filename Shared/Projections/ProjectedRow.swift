@@ -16,7 +16,7 @@ struct EntityKey: Sendable, Hashable, Comparable {
 
     /// All consumers lock rows in this order, so none waits for one that waits for it.
     static func < (left: EntityKey, right: EntityKey) -> Bool {
-        (left.tenantId.text, left.id.text) < (right.tenantId.text, right.id.text)
+        (left.tenantId, left.id) < (right.tenantId, right.id)
     }
 }
 

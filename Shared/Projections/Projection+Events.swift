@@ -12,6 +12,9 @@ extension Projection: BatchEventHandler {
         ["created", "updated", "deleted", "restored"].map { "\(entity).\($0)" } + facts.keys.sorted()
     }
 
+    /// Each field knows how late it is.
+    public var isRepeatable: Bool { true }
+
     public func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         let rows = try rows(of: messages).sorted { $0.key < $1.key }
         guard !rows.isEmpty else { return }

@@ -63,7 +63,7 @@ rabbitmq_environment() {
         RABBITMQ_CONF_ENV_FILE=$directory/rabbitmq-env.conf RABBITMQ_ENABLED_PLUGINS_FILE=$directory/enabled_plugins \
         RABBITMQ_PID_FILE=$directory/pid RABBITMQ_DIST_PORT=$(($1 + 1)) ERL_EPMD_PORT=$(($1 + 2)) \
         ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_CTL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}" \
-        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+        RABBITMQ_SERVER_START_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
 }
 
 # rabbitmq_command PORT COMMAND…: a RabbitMQ tool, against this node.
@@ -97,7 +97,7 @@ start_rabbitmq() {
     directory=$(state_directory rabbitmq rabbitmq)
     (
         umask 077
-        : >"$directory/rabbitmq-env.conf"
+        cat "$DESKWIRE_ROOT/deploy/rabbitmq/rabbitmq-env.conf" >"$directory/rabbitmq-env.conf"
         cat "$DESKWIRE_ROOT/deploy/rabbitmq/enabled_plugins" >"$directory/enabled_plugins"
         sed "s/@PASSWORD@/$password/; s/@USER@/$user/" "$DESKWIRE_ROOT/deploy/rabbitmq/definitions.json" \
             >"$directory/definitions.json"

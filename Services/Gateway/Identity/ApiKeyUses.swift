@@ -47,7 +47,7 @@ final class ApiKeyUses: Service {
         }
         guard !uses.isEmpty else { return }
         // Sorted, so that two processes never wait for each other.
-        let keys = uses.keys.sorted { $0.text < $1.text }
+        let keys = uses.keys.sorted()
         let tenants = keys.compactMap { uses[$0]?.tenantId }
         let times = keys.compactMap { uses[$0]?.at.rfc3339 }
         do {

@@ -74,7 +74,7 @@ struct Organizations: Resource {
         if mutation.changed("status") || mutation.changed("parentId") {
             affected.formUnion(try await below(mutation.record.id, op))
         }
-        for id in affected.sorted(by: { $0.text < $1.text }) { try await op.tx.raiseEpoch(of: id, in: epochs) }
+        for id in affected.sorted() { try await op.tx.raiseEpoch(of: id, in: epochs) }
     }
 
     func announcement(of mutation: Mutation) throws -> Announcement? {

@@ -32,7 +32,7 @@ struct TellPeople: BatchEventHandler {
         for message in messages { note(participant: message, in: tx) }
         let news = messages.filter(Self.isNews).map(Occurrence.init)
         let byTenant = Dictionary(grouping: news, by: \.tenantId)
-        for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
+        for tenantId in byTenant.keys.sorted() {
             let desk = NoticeDesk(tenantId: tenantId, outlets: outlets, tx: tx)
             let now = Timestamp.now
             NoticeWriter.write(try await desk.notices(of: byTenant[tenantId] ?? [], now: now), now: now, in: tx)

@@ -172,7 +172,7 @@ struct Directory: Sendable {
                 people.values.filter { addressees.addresses.contains($0.email?.lowercased() ?? "") }.map(\.id))
         }
         return ids.subtracting(doers).compactMap { people[$0] }.filter { !agentsOnly || $0.isAgent }
-            .sorted { $0.id.text < $1.id.text }
+            .sorted { $0.id < $1.id }
     }
 
     /// Mailboxes of those who are no users: a user is told as such.

@@ -24,7 +24,7 @@ struct FollowTickets: BatchEventHandler {
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         let byTenant = Dictionary(grouping: messages, by: \.envelope.tenantId)
         // All take the tenants' locks in this order.
-        for tenantId in byTenant.keys.sorted(by: { $0.text < $1.text }) {
+        for tenantId in byTenant.keys.sorted() {
             let messages = byTenant[tenantId] ?? []
             // Rules take their time, and others need the lock.
             let judged = try await judge(messages, at: Desk(tenantId, books: books, in: tx))

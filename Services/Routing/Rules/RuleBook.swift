@@ -94,8 +94,8 @@ struct RuleBook: Sendable {
         rules: [RoutingRule], queues: [RoutingQueue], policy: RoutingPolicy = RoutingPolicy(),
         hours: OpeningHours = .none, revision: Int64 = 0
     ) {
-        self.rules = rules.sorted { ($0.priority, $0.id.text) < ($1.priority, $1.id.text) }
-        self.queues = queues.sorted { ($0.position, $0.id.text) < ($1.position, $1.id.text) }
+        self.rules = rules.sorted { ($0.priority, $0.id) < ($1.priority, $1.id) }
+        self.queues = queues.sorted { ($0.position, $0.id) < ($1.position, $1.id) }
         self.policy = policy
         self.hours = hours
         zone = (try? ZoneDatabase.system.zone(named: policy.timezone)) ?? .utc

@@ -126,7 +126,7 @@ struct Terms: Sendable {
             for policy in ordered where policy.from <= era.from { latest[policy.policyId] = policy }
             var era = era
             era.policies = latest.values.filter(\.isActive).sorted {
-                ($0.position, $0.policyId.text) < ($1.position, $1.policyId.text)
+                ($0.position, $0.policyId) < ($1.position, $1.policyId)
             }
             return era
         }

@@ -16,7 +16,7 @@ struct TicketKey: Sendable, Hashable, Comparable {
     var ticketId: UUID
 
     static func < (left: TicketKey, right: TicketKey) -> Bool {
-        (left.tenantId.text, left.ticketId.text) < (right.tenantId.text, right.ticketId.text)
+        (left.tenantId, left.ticketId) < (right.tenantId, right.ticketId)
     }
 }
 
@@ -57,13 +57,19 @@ enum ClockKeeper {
 
     /// Everything that is known of tickets, in order.
     static func facts(of keys: [TicketKey], in tx: Transaction) async throws -> [TicketKey: [TicketFact]] {
-        let rows = try await tx.query(
-            """
-            SELECT f.tenant_id, f.ticket_id, f.sequence, f.occurred_at, f.kind, f.data
-            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
-            JOIN sla_ticket_facts AS f ON f.tenant_id = k.tenant_id AND f.ticket_id = k.ticket_id
-            ORDER BY f.tenant_id, f.ticket_id, f.sequence
-            """)
+        try facts(in: try await tx.query(selectingFacts(of: keys)))
+    }
+
+    private static func selectingFacts(of keys: [TicketKey]) -> SQL {
+        """
+        SELECT f.tenant_id, f.ticket_id, f.sequence, f.occurred_at, f.kind, f.data
+        FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+        JOIN sla_ticket_facts AS f ON f.tenant_id = k.tenant_id AND f.ticket_id = k.ticket_id
+        ORDER BY f.tenant_id, f.ticket_id, f.sequence
+        """
+    }
+
+    private static func facts(in rows: [Row]) throws -> [TicketKey: [TicketFact]] {
         var facts: [TicketKey: [TicketFact]] = [:]
         for row in rows {
             let (tenant, ticket, sequence, at, kind, data) = try row.decode(
@@ -76,12 +82,15 @@ enum ClockKeeper {
 
     // MARK: Tickets
 
-    /// Makes the rows of tickets that are new, and locks all of them, in the order that everybody locks in.
-    static func touch(_ facts: [(key: TicketKey, fact: TicketFact)], in tx: Transaction) async throws {
+    /// Makes the rows of tickets that are new, and locks all of them, in the order that everybody locks in. Of the new ones
+    /// these facts are all there is, and they are answered.
+    static func touch(
+        _ facts: [(key: TicketKey, fact: TicketFact)], in tx: Transaction
+    ) async throws -> [TicketKey: [TicketFact]] {
         var latest: [TicketKey: Timestamp] = [:]
         for (key, fact) in facts { latest[key] = max(latest[key] ?? .min, fact.at) }
         let keys = latest.keys.sorted()
-        try await tx.execute(
+        let rows = try await tx.query(
             """
             INSERT INTO sla_tickets AS t (tenant_id, ticket_id, version, is_open, last_fact_at)
             SELECT tenant_id, ticket_id, 0, true, at
@@ -89,7 +98,17 @@ enum ClockKeeper {
                 AS k (tenant_id, ticket_id, at)
             ON CONFLICT (tenant_id, ticket_id)
                 DO UPDATE SET last_fact_at = GREATEST(t.last_fact_at, excluded.last_fact_at)
+            RETURNING tenant_id, ticket_id, version = 0
             """)
+        var known: [TicketKey: [TicketFact]] = [:]
+        for row in rows {
+            let (tenant, ticket, isNew) = try row.decode((UUID, UUID, Bool).self)
+            if isNew { known[TicketKey(tenantId: tenant, ticketId: ticket)] = [] }
+        }
+        for (key, fact) in facts { known[key]?.append(fact) }
+        // A row keeps the milliseconds of a fact; of a finer one, what it keeps is to be read.
+        return known.filter { $0.value.allSatisfy { $0.at.microseconds.isMultiple(of: 1000) } }
+            .mapValues { $0.sorted { $0.sequence < $1.sequence } }
     }
 
     /// Locks tickets in the order that everybody locks in; answers how many there are.
@@ -122,17 +141,17 @@ enum ClockKeeper {
 
     /// Folds tickets anew and writes what changed, with its events. The tickets' rows are locked and their terms held.
     /// - Parameters:
+    ///   - known: All facts of those tickets that have no clocks yet.
     ///   - instant: How far time has gone for these tickets.
     ///   - now: What time it is, where that is later.
     ///   - anew: Rows are written even if they seem to be right, and of clocks that are not there nothing is told.
     static func refold(
-        _ keys: [TicketKey], terms: [UUID: Terms], asOf instant: Timestamp, seenAt now: Timestamp? = nil,
-        anew: Bool = false, in tx: Transaction
+        _ keys: [TicketKey], known: [TicketKey: [TicketFact]] = [:], terms: [UUID: Terms], asOf instant: Timestamp,
+        seenAt now: Timestamp? = nil, anew: Bool = false, in tx: Transaction
     ) async throws {
         let now = now ?? instant
-        let facts = try await facts(of: keys, in: tx)
-        var kept = try await kept(of: keys, in: tx)
-        let versions = try await versions(of: keys, in: tx)
+        var (facts, kept, versions) = try await past(of: keys.filter { known[$0] == nil }, in: tx)
+        facts.merge(known) { $1 }
         var clockRows = ClockRows()
         var ticketRows = TicketRows()
         var news: [News] = []
@@ -168,19 +187,35 @@ enum ClockKeeper {
         tx.afterCommit { [nextDue] in DueAlarm.shared.set(nextDue) }
     }
 
-    private static func kept(of keys: [TicketKey], in tx: Transaction) async throws -> [UUID: Kept] {
-        let rows = try await tx.query(
+    /// What the rows say of tickets: their facts, clocks and versions.
+    private static func past(
+        of keys: [TicketKey], in tx: Transaction
+    ) async throws -> (facts: [TicketKey: [TicketFact]], kept: [UUID: Kept], versions: [TicketKey: Int64]) {
+        guard !keys.isEmpty else { return ([:], [:], [:]) }
+        let answers = try await tx.batch([
+            selectingFacts(of: keys),
             """
             SELECT c.id, c.digest, c.announced
             FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
             JOIN sla_clocks AS c ON c.tenant_id = k.tenant_id AND c.ticket_id = k.ticket_id
-            """)
+            """,
+            """
+            SELECT t.tenant_id, t.ticket_id, t.version
+            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
+            JOIN sla_tickets AS t ON t.tenant_id = k.tenant_id AND t.ticket_id = k.ticket_id
+            """,
+        ])
         var kept: [UUID: Kept] = [:]
-        for row in rows {
+        for row in answers[1] {
             let (id, digest, announced) = try row.decode((UUID, Int64, [String]).self)
             kept[id] = Kept(digest: digest, announced: Set(announced))
         }
-        return kept
+        var versions: [TicketKey: Int64] = [:]
+        for row in answers[2] {
+            let (tenant, ticket, version) = try row.decode((UUID, UUID, Int64).self)
+            versions[TicketKey(tenantId: tenant, ticketId: ticket)] = version
+        }
+        return (try facts(in: answers[0]), kept, versions)
     }
 
     private static func removal(of ids: [UUID], _ keys: [TicketKey]) -> SQL {
@@ -189,21 +224,6 @@ enum ClockKeeper {
         USING unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
         WHERE c.tenant_id = k.tenant_id AND c.ticket_id = k.ticket_id AND c.id = ANY(\(ids))
         """
-    }
-
-    private static func versions(of keys: [TicketKey], in tx: Transaction) async throws -> [TicketKey: Int64] {
-        let rows = try await tx.query(
-            """
-            SELECT t.tenant_id, t.ticket_id, t.version
-            FROM unnest(\(keys.map(\.tenantId)), \(keys.map(\.ticketId))) AS k (tenant_id, ticket_id)
-            JOIN sla_tickets AS t ON t.tenant_id = k.tenant_id AND t.ticket_id = k.ticket_id
-            """)
-        var versions: [TicketKey: Int64] = [:]
-        for row in rows {
-            let (tenant, ticket, version) = try row.decode((UUID, UUID, Int64).self)
-            versions[TicketKey(tenantId: tenant, ticketId: ticket)] = version
-        }
-        return versions
     }
 }
 

@@ -16,6 +16,8 @@ struct KeepClocks: BatchEventHandler {
 
     let name = "keep_clocks"
     let patterns = TicketFact.events
+    /// Facts are kept once, and clocks are folded from all of them.
+    let isRepeatable = true
 
     func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         var facts: [(key: TicketKey, fact: TicketFact)] = []
@@ -37,8 +39,9 @@ struct KeepClocks: BatchEventHandler {
         let keys = Set(facts.map(\.key)).sorted()
         let held = try await terms.hold(Set(keys.map(\.tenantId)), in: tx)
         let parties = try await TicketParties.of(keys, in: tx)
-        ClockKeeper.keep(facts.map { ($0.key, $0.fact.with(parties[$0.key])) }, in: tx)
-        try await ClockKeeper.touch(facts, in: tx)
-        try await ClockKeeper.refold(keys, terms: held, asOf: instant, in: tx)
+        let kept = facts.map { (key: $0.key, fact: $0.fact.with(parties[$0.key])) }
+        ClockKeeper.keep(kept, in: tx)
+        let known = try await ClockKeeper.touch(kept, in: tx)
+        try await ClockKeeper.refold(keys, known: known, terms: held, asOf: instant, in: tx)
     }
 }

@@ -30,7 +30,7 @@ final class TermsStore: Sendable {
 
     /// The terms of tenants, held for the transaction.
     func hold(_ tenants: Set<UUID>, in tx: Transaction) async throws -> [UUID: Terms] {
-        let ids = tenants.sorted { $0.text < $1.text }
+        let ids = tenants.sorted()
         // A statement of its own: what the next one sees begins after the locks were had.
         try await tx.execute(
             "SELECT pg_advisory_xact_lock_shared(\(Self.lockKey("t"))) FROM unnest(\(ids)) AS t")

@@ -101,7 +101,7 @@ enum MetricsTable {
     /// Takes events into the figures. Those of one ticket are in order.
     static func take(_ events: [(key: Key, event: TicketEvent)], in tx: Transaction) async throws {
         // A rebuild of the tenant waits for us, or we for it.
-        let tenants = Set(events.map(\.key.tenantId)).sorted { $0.text < $1.text }
+        let tenants = Set(events.map(\.key.tenantId)).sorted()
         tx.enqueue(
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(t, 2)) FROM unnest(\(tenants.map(\.text))) AS t")
         var figures = try await load(Set(events.map(\.key)), in: tx)
@@ -113,7 +113,7 @@ enum MetricsTable {
             figures[key] = after
             changed.insert(key)
         }
-        let rows = changed.sorted { ($0.tenantId.text, $0.ticketId.text) < ($1.tenantId.text, $1.ticketId.text) }
+        let rows = changed.sorted { ($0.tenantId, $0.ticketId) < ($1.tenantId, $1.ticketId) }
         if !rows.isEmpty { tx.enqueue(storing(rows.compactMap { key in figures[key].map { (key, $0) } })) }
     }
 

@@ -44,8 +44,8 @@ struct KeepSLAStages: BatchEventHandler {
             tickets[tenant, default: []].insert(ticket)
         }
         tx.enqueue(Self.upsert(order.sorted().compactMap { rows[$0] }.map { .object($0) }))
-        for (tenant, ids) in tickets.sorted(by: { $0.key.text < $1.key.text }) {
-            try await Self.refresh(tenant, ids.sorted { $0.text < $1.text }, in: tx)
+        for (tenant, ids) in tickets.sorted(by: { $0.key < $1.key }) {
+            try await Self.refresh(tenant, ids.sorted(), in: tx)
         }
     }
 

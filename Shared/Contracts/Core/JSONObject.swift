@@ -4,11 +4,12 @@
 public struct JSONObject: Sendable {
     fileprivate struct Member: Sendable {
         let key: String
+        let mark: KeyMark
         var value: JSON
     }
 
-    /// Up to this many members, comparing keys one by one beats hashing.
-    private static let linearSearchMax = 32
+    /// Up to this many members, looking through all of them beats hashing.
+    private static let linearSearchMax = 128
 
     private var members: [Member]
     /// Position by key; empty while there are at most `linearSearchMax` members.
@@ -57,12 +58,15 @@ public struct JSONObject: Sendable {
 
     private func position(of key: String) -> Int? {
         if members.count > Self.linearSearchMax { return positions[key] }
-        for position in members.indices where members[position].key == key { return position }
+        let mark = KeyMark(key)
+        for position in members.indices where members[position].mark.mayEqual(mark) {
+            if members[position].key == key { return position }
+        }
         return nil
     }
 
     private mutating func append(key: String, value: JSON) {
-        members.append(Member(key: key, value: value))
+        members.append(Member(key: key, mark: KeyMark(key), value: value))
         if members.count == Self.linearSearchMax + 1 {
             indexKeys()
         } else if members.count > Self.linearSearchMax {
@@ -80,6 +84,27 @@ public struct JSONObject: Sendable {
         guard members.count > Self.linearSearchMax else { return }
         for (position, member) in members.enumerated() { positions[member.key] = position }
     }
+}
+
+/// A few bits of a key, which tell most keys apart at once.
+private struct KeyMark {
+    /// A hash (FNV-1a) of an ASCII key. Others have 0, because what they equal is not for their bytes to say.
+    private let bits: UInt32
+
+    init(_ key: String) {
+        var key = key
+        bits = key.withUTF8 { bytes in
+            var hash: UInt32 = 0x811C_9DC5
+            var seen: UInt8 = 0
+            for byte in bytes {
+                hash = (hash ^ UInt32(byte)) &* 0x0100_0193
+                seen |= byte
+            }
+            return seen < 0x80 ? hash | 1 : 0
+        }
+    }
+
+    func mayEqual(_ other: KeyMark) -> Bool { bits == other.bits || bits == 0 || other.bits == 0 }
 }
 
 extension JSONObject: Sequence {
