@@ -80,17 +80,14 @@ enum Inbox {
                 ON CONFLICT DO NOTHING
                 RETURNING tenant_id, consumer, event_id
             )
-            SELECT
-                input.ordinal,
-                behind.ordinal IS NOT NULL
+            SELECT ordinal, ordinal IN (SELECT ordinal FROM behind)
             FROM input
-            LEFT JOIN behind USING (ordinal)
-            LEFT JOIN fresh USING (tenant_id, consumer, event_id)
-            WHERE behind.ordinal IS NOT NULL
+            WHERE ordinal IN (SELECT ordinal FROM behind)
                 OR CASE
-                    WHEN is_noted THEN fresh.event_id IS NULL
-                    ELSE EXISTS (
-                        SELECT
+                    WHEN is_noted THEN
+                        (tenant_id, consumer, event_id) NOT IN (SELECT tenant_id, consumer, event_id FROM fresh)
+                    ELSE (
+                        SELECT true
                         FROM inbox AS known
                         WHERE known.tenant_id = input.tenant_id AND known.consumer = input.consumer
                             AND known.event_id = input.event_id)
