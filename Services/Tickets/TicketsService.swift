@@ -21,7 +21,7 @@ public struct TicketsService: Microservice {
     public static let summary = "Tickets: what customers ask for, from the first word to the closing."
     public static let migrations: [Migration] = [
         .tickets, Projection.migration(version: 101, Projection.ofTickets), .projectionLookups, .imports, .slaStages,
-        .statistics,
+        .statistics, .leanStatistics,
     ]
     public static let resources: [any Resource] = [
         TicketResource(), Messages(), Participants(), TicketTags(), Assignments(), StatusDurations(), Metrics(),

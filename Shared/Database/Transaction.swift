@@ -117,6 +117,12 @@ public final class Transaction {
         )
     }
 
+    /// Takes ``planForManyKeys()`` back. For what comes after the lookups: the server would also plan every single check of a
+    /// foreign key anew.
+    public func planAsUsual() {
+        enqueue("SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)")
+    }
+
     /// Sends a statement with the next round trip, at the latest with `COMMIT`. Its error surfaces there.
     public func enqueue(_ sql: SQL) {
         pending.append(sql)

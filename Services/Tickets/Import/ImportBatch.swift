@@ -113,6 +113,7 @@ struct ImportBatch: Sendable {
     private func unfiled(_ rows: [ImportRow], _ op: Operation) async throws -> [ImportRow] {
         let identified = rows.compactMap { $0.values.string("externalId") }
         let numbered = rows.filter { $0.values.string("externalId") == nil }.map(\.row)
+        op.tx.planForManyKeys()
         let known = try await op.tx.batch([
             """
             SELECT w.external_id FROM unnest(\(identified)) AS w (external_id)
@@ -138,6 +139,7 @@ struct ImportBatch: Sendable {
             row.values.contains("requesterId") ? nil : row.values.string("requesterEmail")
         }
         let requesters = try await Requester.ids(ofAddresses: Set(emails), op)
+        op.tx.planAsUsual()
         let (first, prefix) = try await TicketNumber.take(rows.count, op)
         var tickets: [(id: UUID, values: Values)] = []
         tickets.reserveCapacity(rows.count)

@@ -73,6 +73,7 @@ struct ImportRunner: Service {
         var reader = ImportReader(job.format, delimiter: job.delimiter, from: job.begin)
         var offset = job.begin.offset
         var waiting: [SourceRecord] = []
+        var ready: [ImportRow] = []
         while offset < job.totalBytes {
             let piece = try await self.piece(at: offset, of: job)
             offset += Int64(piece.count)
@@ -81,11 +82,15 @@ struct ImportRunner: Service {
             var written = 0
             while waiting.count - written >= batchRows {
                 if isOver { return try await release(job) }
-                try await write(waiting[written..<written + batchRows].map(job.interpreter.row), of: job)
+                // While the database writes some rows, the next ones are read.
+                async let reading = waiting[written..<written + batchRows].map(job.interpreter.row)
+                try await write(ready, of: job)
+                ready = await reading
                 written += batchRows
             }
             waiting.removeFirst(written)
         }
+        try await write(ready, of: job)
         try await write(waiting.map(job.interpreter.row), of: job, isLast: true)
         logger.info("import is complete", metadata: ["import.id": "\(job.id.text)"])
     }
@@ -111,9 +116,9 @@ struct ImportRunner: Service {
     /// Files some rows. When others file the same rows at the same moment, what they have filed is seen at the next attempt;
     /// a row that the database does not take is found by parting the batch.
     private func write(_ rows: [ImportRow], of job: ImportClaim, isLast: Bool = false, attempt: Int = 1) async throws {
+        if rows.isEmpty, !isLast { return }
         do {
             try await database.transaction(as: .tenant(job.tenantId), retries: 2) { tx in
-                tx.planForManyKeys()
                 tx.enqueue("SELECT refresh_ticket_statistics()")
                 try await ImportBatch(job: job, rows: rows, isLast: isLast).write(in: tx)
             }
