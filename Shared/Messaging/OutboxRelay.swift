@@ -114,6 +114,9 @@ public final class OutboxRelay: Service {
     private static let deletionDelay = Duration.milliseconds(25)
     /// What is committed within so long after a read is read together.
     private static let readSpacing = Duration.milliseconds(8)
+    /// A plan that is kept compares each event in the outbox with all that are in memory already. When those are more, a plan
+    /// made for the values at hand, which looks them up in a hash, is worth its while.
+    private static let comparedMax = 200
     private static let retryDelay = Duration.milliseconds(250)
 
     private func work() async {
@@ -312,14 +315,19 @@ public final class OutboxRelay: Service {
                 tx.enqueue("SELECT set_config('synchronous_commit', 'off', true)")
                 var statements: [SQL] = []
                 if !deletions.isEmpty { statements.append(OutboxSQL.delete(deletions, owner: leases.me)) }
-                if let reading { statements.append(OutboxSQL.read(reading)) }
+                if let reading {
+                    if reading.known.count + reading.skipped.count > Self.comparedMax {
+                        statements.append("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+                    }
+                    statements.append(OutboxSQL.read(reading))
+                }
                 var results = try await tx.batch(statements)[...]
                 var deleted: [Int: Int] = [:]
                 if !deletions.isEmpty {
                     for row in results.removeFirst() { deleted[try row.get(0)] = try row.get(1, as: Int.self) }
                 }
                 var events: [OutboxEvent] = []
-                if let rows = results.first { events = try OutboxSQL.events(rows) }
+                if reading != nil, let rows = results.last { events = try OutboxSQL.events(rows) }
                 return (events: events, deleted: deleted)
             }
             return StepResult(deletions: deletions, reading: reading, answer: answer)
