@@ -29,6 +29,9 @@ final class BatchGatherer: Sendable {
         var notBefore = ContinuousClock.now
     }
 
+    /// So many messages tell that more are under way.
+    private static let many = 40
+
     private let state = Mutex(State())
     private let isFull = Wakeup()
     private let spacing: Duration
@@ -36,8 +39,8 @@ final class BatchGatherer: Sendable {
     private let enough: Int
     private let handle: @Sendable ([ReceivedMessage]) async throws -> Void
 
-    /// A batch begins at the earliest `spacing` after the one before it began, unless `enough` messages wait, and when the one
-    /// before it has ended or has taken `patience`.
+    /// A batch begins at the earliest `spacing` after the one before it began, or twice that if that one was large, unless
+    /// `enough` messages wait; and when the one before it has ended or has taken `patience`.
     init(
         spacing: Duration, patience: Duration = .milliseconds(250), enough: Int,
         handle: @escaping @Sendable ([ReceivedMessage]) async throws -> Void
@@ -78,8 +81,8 @@ final class BatchGatherer: Sendable {
         if notBefore > .now { await isFull.sleep(until: notBefore) }
         let (others, term) = state.withLock { state in
             defer { state.waiting = [] }
+            state.notBefore = .now + spacing * (state.count >= Self.many ? 2 : 1)
             state.count = 0
-            state.notBefore = .now + spacing
             return (state.waiting, state.term)
         }
         let batch = others.reduce(into: own) { $0 += $1.batch }

@@ -112,8 +112,10 @@ public final class OutboxRelay: Service {
     }
 
     private static let deletionDelay = Duration.milliseconds(25)
-    /// What is committed within so long after a read is read together.
-    private static let readSpacing = Duration.milliseconds(8)
+    /// What is committed within so long after a read is read together: after one that found little, and after another.
+    private static let readSpacing = (few: Duration.milliseconds(8), many: Duration.milliseconds(20))
+    /// So many events tell that more are under way.
+    private static let manyEvents = 8
     /// A plan that is kept compares each event in the outbox with all that are in memory already. When those are more, a plan
     /// made for the values at hand, which looks them up in a hash, is worth its while.
     private static let comparedMax = 200
@@ -275,7 +277,7 @@ public final class OutboxRelay: Service {
                 added > 0
                 ? configuration.pollIntervalMin : min(schedule.pollInterval * 2, configuration.pollIntervalMax)
             schedule.poll = now + schedule.pollInterval
-            schedule.stepNotBefore = now + Self.readSpacing
+            schedule.stepNotBefore = now + (answer.events.count < Self.manyEvents ? Self.readSpacing.few : Self.readSpacing.many)
         }
     }
 

@@ -7,8 +7,8 @@ import Contracts
     import Foundation
 #endif
 
-/// A received event whose payload has no type yet.
-public struct RawMessage: Sendable {
+/// A received event whose payload has no type yet. A class, because it is handed on often and has many parts.
+public final class RawMessage: Sendable {
     /// `ticket.created`
     public let name: String
     /// As it came; a replayed message has the queue's name here.
@@ -29,18 +29,33 @@ public struct RawMessage: Sendable {
     /// The payload's text as it came.
     public let body: [UInt8]
 
+    init(
+        name: String, routingKey: String, schemaRef: String, schemaVersion: Int, envelope: EventEnvelope,
+        aggregate: Aggregate, payload: JSON, source: String?, traceparent: String?, isReplay: Bool, body: [UInt8]
+    ) {
+        self.name = name
+        self.routingKey = routingKey
+        self.schemaRef = schemaRef
+        self.schemaVersion = schemaVersion
+        self.envelope = envelope
+        self.aggregate = aggregate
+        self.payload = payload
+        self.source = source
+        self.traceparent = traceparent
+        self.isReplay = isReplay
+        self.body = body
+    }
+
     /// The payload as the type of one event.
     public func decode<E: Event>(_ type: E.Type) throws -> Message<E> {
         Message(envelope: envelope, event: try Wire.decode(E.self, from: payload))
     }
-}
 
-extension RawMessage {
     /// Most bytes of a message's body that are looked at.
     static let bodySizeBytesMax = 16 << 20
 
     /// Reads a delivered message.
-    init(
+    convenience init(
         message: AMQPMessage, routingKey: String, topology: Topology,
         bodySizeBytesMax: Int = RawMessage.bodySizeBytesMax
     ) throws(PoisonMessage) {
@@ -69,20 +84,15 @@ extension RawMessage {
             throw PoisonMessage(reason: .badSchema, detail: "envelope: \(error)")
         }
         let schemaRef = message.type ?? ""
-        self.name = name
-        self.routingKey = routingKey
-        self.schemaRef = schemaRef
-        self.schemaVersion = Self.version(ofSchemaRef: schemaRef) ?? 1
-        self.envelope = envelope
-        // Without the header an event is an aggregate by itself: it has no order to keep.
-        self.aggregate = Aggregate(
-            type: headers[MessageHeader.aggregateType]?.stringValue ?? String(name.prefix { $0 != "." }),
-            id: headers[MessageHeader.aggregateId]?.stringValue.flatMap(UUID.init(text:)) ?? envelope.eventId)
-        self.payload = payload
-        self.source = message.appId
-        self.traceparent = headers[MessageHeader.traceparent]?.stringValue
-        self.isReplay = headers[MessageHeader.replayed]?.boolValue ?? false
-        self.body = message.body
+        self.init(
+            name: name, routingKey: routingKey, schemaRef: schemaRef,
+            schemaVersion: Self.version(ofSchemaRef: schemaRef) ?? 1, envelope: envelope,
+            // Without the header an event is an aggregate by itself: it has no order to keep.
+            aggregate: Aggregate(
+                type: headers[MessageHeader.aggregateType]?.stringValue ?? String(name.prefix { $0 != "." }),
+                id: headers[MessageHeader.aggregateId]?.stringValue.flatMap(UUID.init(text:)) ?? envelope.eventId),
+            payload: payload, source: message.appId, traceparent: headers[MessageHeader.traceparent]?.stringValue,
+            isReplay: headers[MessageHeader.replayed]?.boolValue ?? false, body: message.body)
     }
 
     /// 2 for `payload.TicketCreated.v2`
