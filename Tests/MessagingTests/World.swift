@@ -261,6 +261,7 @@ struct BatchRecorder: BatchEventHandler {
     let patterns: [String]
     var behaviour: @Sendable ([RawMessage]) async throws -> Void = { _ in }
     var concerns: @Sendable (RawMessage) -> Bool = { _ in true }
+    var isRepeatable = false
 
     func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] { messages.map(concerns) }
 
