@@ -117,8 +117,14 @@ public final class Transaction {
         )
     }
 
-    /// Takes ``planForManyKeys()`` back. For what comes after the lookups: the server would also plan every single check of a
-    /// foreign key anew.
+    /// Keeps one plan of each of the transaction's statements for all values. For long statements whose rows come from a few
+    /// others in the end, so that planning them takes longer than anything that another plan could spare.
+    public func planForAnyValues() {
+        enqueue("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+    }
+
+    /// Takes ``planForManyKeys()`` and ``planForAnyValues()`` back. After the first, not only lookups are planned anew, but
+    /// every single check of a foreign key as well.
     public func planAsUsual() {
         enqueue("SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)")
     }

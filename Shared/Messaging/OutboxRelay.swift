@@ -277,7 +277,8 @@ public final class OutboxRelay: Service {
                 added > 0
                 ? configuration.pollIntervalMin : min(schedule.pollInterval * 2, configuration.pollIntervalMax)
             schedule.poll = now + schedule.pollInterval
-            schedule.stepNotBefore = now + (answer.events.count < Self.manyEvents ? Self.readSpacing.few : Self.readSpacing.many)
+            let isBusy = answer.events.count >= Self.manyEvents
+            schedule.stepNotBefore = now + (isBusy ? Self.readSpacing.many : Self.readSpacing.few)
         }
     }
 

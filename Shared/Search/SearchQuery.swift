@@ -126,6 +126,17 @@ extension SearchQuery {
         return SQL.joined(groups + others, separator: " && ")
     }
 
+    /// The pairs of words that a text with all wanted phrases has, as SQL; null where there are none.
+    /// - Parameter configuration: SQL of type `regconfig`.
+    public func wordPairs(_ configuration: SQL) -> SQL {
+        let phrases = wanted.compactMap { group -> String? in
+            guard group.count == 1, case .phrase(let phrase)? = group.first else { return nil }
+            return phrase
+        }
+        guard !phrases.isEmpty else { return "NULL::integer[]" }
+        return .joined(phrases.map { "word_pairs(to_tsvector(\(configuration), \($0)))" as SQL }, separator: " || ")
+    }
+
     /// Any of the terms, for what is similar rather than what was asked for.
     public static func tsquery(any words: [String], _ configuration: SQL) -> SQL {
         guard !words.isEmpty else { return "''::tsquery" }

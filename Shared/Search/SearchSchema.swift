@@ -90,6 +90,35 @@ public enum SearchSchema {
         """
     }
 
+    /// `word_pairs(document)`: marks of the words that stand next to each other in a text, for `@>`.
+    ///
+    /// A text search index knows which texts have two words, not which have them side by side: for words that many texts have,
+    /// all of those would be unpacked and looked at. Marks are few enough (2^15) for an index of them to stay small, and tell
+    /// all but a few in a hundred apart; those are looked at.
+    public static let wordPairs = """
+        CREATE FUNCTION word_pairs(document tsvector) RETURNS integer[]
+        LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
+            WITH words AS MATERIALIZED (
+                SELECT u.lexeme, p AS place FROM unnest(document) AS u (lexeme, places, weights), unnest(u.places) AS p
+            )
+            SELECT array_agg(DISTINCT (hashtextextended(one.lexeme || ' ' || next.lexeme, 0) & 32767)::integer)
+            FROM words AS one JOIN words AS next ON next.place = one.place + 1
+        $$;
+        """
+
+    /// Lets phrases in a table that is ``searchable(_:from:)`` be found by their pairs of words. And keeps the words of a text
+    /// beside its row as long as they fit a page: ranking reads those of hundreds.
+    public static func phrases(_ table: String, from rows: String) -> String {
+        """
+        CREATE INDEX \(table)_pairs_idx ON \(table) USING gin (tenant_id, word_pairs(search_document)) WHERE \(rows);
+        ALTER TABLE \(table) ALTER COLUMN search_document SET STORAGE MAIN;
+        """
+    }
+
+    /// Narrows candidates to those that have all pairs of words of the phrases that are wanted: what
+    /// ``SearchQuery/wordPairs(_:)`` answers.
+    public static let byWordPairs = Narrowing([("pairs", "integer[]")], "word_pairs(t.search_document) @> pairs")
+
     /// A condition on candidates that a search may ask for, with the parameters that it is made of.
     public struct Narrowing: Sendable {
         let parameters: [(name: String, type: String)]

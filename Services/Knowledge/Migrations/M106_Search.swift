@@ -6,7 +6,7 @@ extension Migration {
     static let boundedSearch = Migration(
         version: 106, name: "bounded_search",
         sql: """
-            \(SearchSchema.candidates("kb_articles", from: "deleted_at IS NULL", narrowedBy: narrowings))
+            \(SearchSchema.candidates("kb_articles", from: "deleted_at IS NULL", narrowedBy: articleNarrowings))
             DROP FUNCTION kb_articles_matching(tsquery, text, integer);
 
             -- What narrows a search most is in the index beside the words.
@@ -29,7 +29,7 @@ extension Migration {
 }
 
 /// In the order of `ArticleSearch`'s call.
-private let narrowings: [SearchSchema.Narrowing] = [
+let articleNarrowings: [SearchSchema.Narrowing] = [
     SearchSchema.Narrowing([("wanted_locale", "text")], "t.locale = wanted_locale"),
     SearchSchema.Narrowing([("statuses", "text[]")], "t.status = ANY(statuses)"),
     SearchSchema.Narrowing(

@@ -27,7 +27,10 @@ struct ArticleSearch: Sendable {
     var offset: Int64 = 0
 
     /// Where more articles match, only so many are counted and ranked: those that match in their title first.
-    static let candidatesMax: Int64 = 500
+    static let candidatesMax: Int64 = 300
+
+    /// Letters of a body that an excerpt is looked for in: first at its beginning, which costs least.
+    private static let excerptLengths = (beginning: Int64(2_000), whole: Int64(30_000))
 
     /// What is marked in highlights; private-use characters (Unicode 23.5), which texts do not contain.
     private static let markBegin = "\u{E000}"
@@ -72,10 +75,12 @@ struct ArticleSearch: Sendable {
     private func find(_ query: SearchQuery, _ tenantId: UUID, in tx: Transaction) async throws -> Found {
         guard !query.isEmpty else { return Found() }
         let configuration: SQL = "search_configuration(\(locale ?? "en"))"
+        tx.planForAnyValues()
+        defer { tx.planAsUsual() }
         let row = try await tx.first(
             """
             WITH query AS (SELECT \(query.tsquery(configuration)) AS words),
-            matching AS MATERIALIZED (SELECT m.id FROM query, \(candidates) AS m (id)),
+            matching AS MATERIALIZED (SELECT m.id FROM query, \(candidates(query, configuration)) AS m (id)),
             found AS MATERIALIZED (
                 SELECT t.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank,
                     t.section_id, s.category_id, t.labels
@@ -100,8 +105,10 @@ struct ArticleSearch: Sendable {
                     'score', b.rank,
                     'titleMarked', ts_headline(search_configuration(t.locale), t.title, query.words,
                         \(Self.marks + ", HighlightAll=true")),
-                    'snippetMarked', ts_headline(search_configuration(t.locale), left(t.body_text, 30000), query.words,
-                        \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
+                    'snippetMarked', coalesce(
+                        (SELECT e.excerpt FROM (SELECT \(excerpt(Self.excerptLengths.beginning)) AS excerpt) AS e
+                            WHERE strpos(e.excerpt, \(Self.markBegin)) > 0),
+                        \(excerpt(Self.excerptLengths.whole)))
                     ) ORDER BY b.rank DESC, b.id), '[]')
                 FROM best AS b JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = b.id, query)
             """)
@@ -112,8 +119,15 @@ struct ArticleSearch: Sendable {
             hits: (hits.arrayValue ?? []).compactMap(Hit.init), total: total, isTotalExact: isExact, facets: facets)
     }
 
+    private func excerpt(_ length: Int64) -> SQL {
+        """
+        ts_headline(search_configuration(t.locale), left(t.body_text, \(length)::integer), query.words,
+            \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
+        """
+    }
+
     /// Who searches and what for, as far as it narrows what is worth looking at. The rows are read under `conditions` again.
-    private var candidates: SQL {
+    private func candidates(_ query: SearchQuery, _ configuration: SQL) -> SQL {
         func given<Value>(_ values: [Value]) -> [Value]? { values.isEmpty ? nil : values }
         let statuses: [String]? = audience.readsDrafts && includesDrafts ? nil : ["published"]
         let open: [String]? = audience.readsDrafts ? nil : audience.visibilities.map(\.rawValue)
@@ -124,7 +138,7 @@ struct ArticleSearch: Sendable {
         return """
             kb_articles_candidates(query.words, \(Self.candidatesMax)::int, \(locale)::text, \(statuses)::text[],
                 \(open)::text[], \(audience.groups), \(sections), \(given(labels))::text[],
-                \(given(visibilities))::text[])
+                \(given(visibilities))::text[], \(query.wordPairs(configuration)))
             """
     }
 
