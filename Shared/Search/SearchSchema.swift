@@ -160,10 +160,10 @@ public enum SearchSchema {
                 LIMIT at_most - given;
             """
             : """
-            FOR slice IN 0..\(slices - 1) LOOP
+            FOR part IN 0..\(slices - 1) LOOP
                     EXIT WHEN given >= at_most;
                     \(inTexts)
-                        AND \(inSlice("slice", of: slices))
+                        AND \(inSlice("part", of: slices))
                     LIMIT at_most - given;
                     GET DIAGNOSTICS more = ROW_COUNT;
                     given := given + more;
