@@ -25,6 +25,8 @@ final class BatchGatherer: Sendable {
         var term = 0
         /// Messages whose handling has not begun.
         var count = 0
+        /// One of the batches that wait is full.
+        var isHurried = false
         var waiting: [Waiting] = []
         var notBefore = ContinuousClock.now
     }
@@ -33,21 +35,21 @@ final class BatchGatherer: Sendable {
     private static let many = 40
 
     private let state = Mutex(State())
-    private let isFull = Wakeup()
+    private let hurry = Wakeup()
     private let spacing: Duration
     private let patience: Duration
-    private let enough: Int
+    private let full: Int
     private let handle: @Sendable ([ReceivedMessage]) async throws -> Void
 
-    /// A batch begins at the earliest `spacing` after the one before it began, or twice that if that one was large, unless
-    /// `enough` messages wait; and when the one before it has ended or has taken `patience`.
+    /// A batch begins at the earliest `spacing` after the one before it began, or twice that if that one was large, unless a
+    /// caller has a `full` one, because more wait behind it; and when the one before it has ended or has taken `patience`.
     init(
-        spacing: Duration, patience: Duration = .milliseconds(250), enough: Int,
+        spacing: Duration, patience: Duration = .milliseconds(250), full: Int,
         handle: @escaping @Sendable ([ReceivedMessage]) async throws -> Void
     ) {
         self.spacing = spacing
         self.patience = patience
-        self.enough = enough
+        self.full = full
         self.handle = handle
     }
 
@@ -66,23 +68,26 @@ final class BatchGatherer: Sendable {
     }
 
     private func enqueue(_ waiting: Waiting) {
-        let (leads, isEnough) = state.withLock { state in
+        let isFull = waiting.batch.count >= full
+        let leads = state.withLock { state in
             defer { state.isLed = true }
             state.count += waiting.batch.count
+            if isFull { state.isHurried = true }
             if state.isLed { state.waiting.append(waiting) }
-            return (!state.isLed, state.count >= enough)
+            return !state.isLed
         }
-        if leads { waiting.turn.resume(returning: .lead) } else if isEnough { isFull.wake() }
+        if leads { waiting.turn.resume(returning: .lead) } else if isFull { hurry.wake() }
     }
 
     /// Handles the leader's own batch and what waits, then hands the lead to who came meanwhile.
     private func lead(_ own: [ReceivedMessage]) async throws {
-        let notBefore = state.withLock { $0.count >= enough ? .now : $0.notBefore }
-        if notBefore > .now { await isFull.sleep(until: notBefore) }
+        let notBefore = state.withLock { $0.isHurried ? .now : $0.notBefore }
+        if notBefore > .now { await hurry.sleep(until: notBefore) }
         let (others, term) = state.withLock { state in
             defer { state.waiting = [] }
             state.notBefore = .now + spacing * (state.count >= Self.many ? 2 : 1)
             state.count = 0
+            state.isHurried = false
             return (state.waiting, state.term)
         }
         let batch = others.reduce(into: own) { $0 += $1.batch }

@@ -12,8 +12,8 @@ public struct ConsumerConfiguration: Sendable {
     public var partitions = 4
     /// Messages of one queue that are handled in one transaction at most.
     public var batchMax = 100
-    /// How long after the beginning of a transaction the next one begins at the earliest, unless the batches of all queues are
-    /// full; twice as long under load. What arrives meanwhile, in any queue, is handled together.
+    /// How long after the beginning of a transaction the next one begins at the earliest, unless a queue has a full batch;
+    /// twice as long under load. What arrives meanwhile, in any queue, is handled together.
     public var batchSpacing = Duration.milliseconds(50)
     public var retryPolicy = RetryPolicy.standard
     /// Larger messages are dead letters.
@@ -61,10 +61,8 @@ public final class ConsumerRuntime: Service {
             service: service, topology: topology, handlers: handlers, database: database,
             sink: DeadLetterSink(service: service, topology: topology, amqp: amqp), policy: configuration.retryPolicy,
             bodySizeBytesMax: configuration.bodySizeBytesMax, logger: logger)
-        gatherer = BatchGatherer(
-            spacing: configuration.batchSpacing, enough: configuration.partitions * configuration.batchMax
-        ) { [dispatcher] in
-            try await dispatcher.process($0)
+        gatherer = BatchGatherer(spacing: configuration.batchSpacing, full: configuration.batchMax) {
+            [dispatcher] in try await dispatcher.process($0)
         }
     }
 

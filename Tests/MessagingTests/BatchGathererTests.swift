@@ -15,10 +15,10 @@ struct BatchGathererTests {
 
     /// A gatherer whose batches are noted; the first one waits for `gate`.
     private func gatherer(
-        enough: Int = 1_000, spacing: Duration, patience: Duration = .seconds(3_600), log: Log,
+        full: Int = 1_000, spacing: Duration, patience: Duration = .seconds(3_600), log: Log,
         handle: @escaping @Sendable (Int) async throws -> Void
     ) -> BatchGatherer {
-        BatchGatherer(spacing: spacing, patience: patience, enough: enough) { batch in
+        BatchGatherer(spacing: spacing, patience: patience, full: full) { batch in
             try await handle(log.note(batch.compactMap(\.message.messageId)))
         }
     }
@@ -100,19 +100,21 @@ struct BatchGathererTests {
         try await gatherer.process([message("later")])
     }
 
-    @Test("A batch waits for its time, and no longer than until it is full")
+    @Test("A batch waits for its time, and no longer than until somebody's is full")
     func spacing() async throws {
         let log = Log()
-        let gatherer = gatherer(enough: 3, spacing: .seconds(3_600), log: log) { _ in }
+        let gatherer = gatherer(full: 3, spacing: .seconds(3_600), log: log) { _ in }
         // The time of the first has come; its successor's comes in an hour.
         try await gatherer.process([message("0")])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await gatherer.process([message("1")]) }
             try await eventually("it waits") { gatherer.waitingCount == 1 }
-            for number in 2...3 { group.addTask { try await gatherer.process([message("\(number)")]) } }
+            group.addTask { try await gatherer.process([message("2"), message("3")]) }
+            try await eventually("it waits") { gatherer.waitingCount == 3 }
+            group.addTask { try await gatherer.process((4...6).map { message("\($0)") }) }
             try await group.waitForAll()
         }
-        #expect(log.all.map(\.count) == [1, 3])
+        #expect(log.all.map(\.count) == [1, 6])
     }
 
     @Test("A batch that does not end holds nobody up for long")
