@@ -138,37 +138,11 @@ public enum SearchSchema {
     ///
     /// Where more rows match than are asked for, those whose titles match come first. What narrows a search narrows its
     /// candidates: else many matches elsewhere would hide the few that are wanted.
-    ///
-    /// - Parameter slices: Into how many the rows are parted by ``slices(of:count:on:from:)``; they are looked through one after
-    ///   the other until there are enough candidates.
-    public static func candidates(
-        _ table: String, from rows: String, narrowedBy narrowings: [Narrowing], slices: Int = 1
-    ) -> String {
+    public static func candidates(_ table: String, from rows: String, narrowedBy narrowings: [Narrowing]) -> String {
         let parameters = [("query", "tsquery"), ("at_most", "integer")] + narrowings.flatMap(\.parameters)
         let types = parameters.map(\.1).joined(separator: ", ")
         let conditions = narrowings.map { "AND (\($0.parameters[0].name) IS NULL OR \($0.condition))" }
             .joined(separator: "\n        ")
-        let inTexts = """
-            RETURN QUERY SELECT t.id FROM \(table) AS t
-                WHERE t.tenant_id = tenant AND \(rows) AND t.search_document @@ query AND NOT t.search_title @@ query
-                    \(conditions)
-            """
-        let texts =
-            slices == 1
-            ? """
-            \(inTexts)
-                LIMIT at_most - given;
-            """
-            : """
-            FOR part IN 0..\(slices - 1) LOOP
-                    EXIT WHEN given >= at_most;
-                    \(inTexts)
-                        AND \(inSlice("part", of: slices))
-                    LIMIT at_most - given;
-                    GET DIAGNOSTICS more = ROW_COUNT;
-                    given := given + more;
-                END LOOP;
-            """
         return """
             -- Planned for each query, since how many rows match makes the plan, and always by the text's indexes: PostgreSQL
             -- does not know what it costs to unpack a text in order to look at it.
@@ -179,7 +153,7 @@ public enum SearchSchema {
             DECLARE
                 tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
                 has_unwanted boolean := strpos(query::text, '!') > 0;
-                given integer;\(slices == 1 ? "" : "\n    more integer;")
+                given integer;
             BEGIN
                 RETURN QUERY SELECT t.id FROM \(table) AS t
                 WHERE t.tenant_id = tenant AND \(rows) AND t.search_title @@ query
@@ -188,7 +162,10 @@ public enum SearchSchema {
                     \(conditions)
                 LIMIT at_most;
                 GET DIAGNOSTICS given = ROW_COUNT;
-                \(texts)
+                RETURN QUERY SELECT t.id FROM \(table) AS t
+                WHERE t.tenant_id = tenant AND \(rows) AND t.search_document @@ query AND NOT t.search_title @@ query
+                    \(conditions)
+                LIMIT at_most - given;
             END
             $$;
             REVOKE ALL ON FUNCTION \(table)_candidates(\(types)) FROM PUBLIC;
@@ -197,24 +174,6 @@ public enum SearchSchema {
                     current_setting('app.application_role'));
             END $do$;
             """
-    }
-
-    /// Parts the rows by chance and gives each part an index of its own. To find a few of the many rows that have a frequent
-    /// word, one part is enough; the index of all would be read from end to end.
-    ///
-    /// - Parameter columns: of the index, after the tenant and the text.
-    public static func slices(of table: String, count: Int, on columns: [String], from rows: String) -> String {
-        let columns = (["tenant_id", "search_document"] + columns).joined(separator: ", ")
-        return (0..<count).map { slice in
-            """
-            CREATE INDEX \(table)_search_\(slice)_idx ON \(table) USING gin (\(columns))
-                WHERE \(rows) AND \(inSlice("\(slice)", of: count, "id"));
-            """
-        }.joined(separator: "\n")
-    }
-
-    private static func inSlice(_ slice: String, of count: Int, _ id: String = "t.id") -> String {
-        "abs(uuid_hash(\(id)) % \(count)) = \(slice)"
     }
 
     /// Notes the words of texts, so that misspellings of them are understood.
