@@ -1,4 +1,5 @@
 import CMarkGFM
+import Synchronization
 
 /// Markdown as GitHub writes it: CommonMark 0.29 with tables, strikethrough, autolinks and task lists.
 public enum Markdown {
@@ -11,8 +12,14 @@ public enum Markdown {
         return ["table", "strikethrough", "autolink", "tasklist"]
     }()
 
+    /// While it parses, cmark notes in a table of the process's which characters the extensions look for, and takes them out
+    /// again at the end: of two that parse at once, one may see them go.
+    private static let parsing = Mutex(())
+
     /// What cmark makes of it: not safe to show.
-    private static func html(of source: String) -> String {
+    private static func html(of source: String) -> String { parsing.withLock { _ in rendered(source) } }
+
+    private static func rendered(_ source: String) -> String {
         let options = CMARK_OPT_UNSAFE | CMARK_OPT_VALIDATE_UTF8
         guard let parser = cmark_parser_new(options) else { return "" }
         defer { cmark_parser_free(parser) }

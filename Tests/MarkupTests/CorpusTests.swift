@@ -55,4 +55,19 @@ struct CorpusTests {
         #expect(html == (try String(contentsOf: golden, encoding: .utf8)))
         #expect(HTMLSanitizer.sanitize(html).html == html)
     }
+
+    @Test("texts that are rendered at the same time are rendered as each by itself")
+    func concurrency() async throws {
+        let (plain, rich) = ("nothing to be seen", "~~gone~~ and https://example.com/a_b and | not a table")
+        let expected = Markdown.render(rich).html
+        #expect(expected.contains("<del>") && expected.contains("<a "))
+        await withTaskGroup(of: Set<String>.self) { group in
+            for worker in 0..<4 {
+                group.addTask {
+                    Set((0..<2_000).map { _ in Markdown.render(worker.isMultiple(of: 2) ? rich : plain).html })
+                }
+            }
+            for await seen in group { #expect(seen.count == 1) }
+        }
+    }
 }
