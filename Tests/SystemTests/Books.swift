@@ -14,13 +14,15 @@ struct Books {
 
     func compare(with subscriber: Subscriber, within limit: Duration) async throws -> Verdict {
         var verdict = Verdict()
+        // As of one moment: notifications are sent, and told of, while the books are compared.
+        var committed: [Committed] = []
         do {
             try await eventually("everything written is published and consumed", within: limit) {
                 try await waiting().isEmpty
             }
             try await eventually("the subscriber has as many events as were committed", within: limit) {
-                try Set(subscriber.deliveries().map(\.eventId)).isSuperset(
-                    of: try await committedEvents().map(\.eventId))
+                committed = try await committedEvents()
+                return try Set(subscriber.deliveries().map(\.eventId)).isSuperset(of: committed.map(\.eventId))
             }
         } catch {
             verdict.add(.stuck, try await waiting() + ["\(error)"])
@@ -28,7 +30,7 @@ struct Books {
         let deliveries = try subscriber.deliveries()
         try await compareTickets(&verdict)
         try await compareMessages(&verdict)
-        try compareEvents(try await committedEvents(), deliveries, &verdict)
+        try compareEvents(committed, deliveries, &verdict)
         try await compareProjections(&verdict)
         try await compareAssignments(deliveries, &verdict)
         try await compareAlerts(&verdict)
