@@ -85,7 +85,8 @@ import Testing
         var object = JSONObject()
         var model: [(key: String, value: JSON)] = []
         for step in 0..<600 {
-            let key = "k\(Int.random(in: 0..<40, using: &generator))"
+            // Two of three are there at a time: more than are looked through one by one, and, at first, fewer.
+            let key = "k\(Int.random(in: 0..<120, using: &generator))"
             let position = model.firstIndex { $0.key == key }
             if Int.random(in: 0..<3, using: &generator) == 0 {
                 object[key] = nil
@@ -102,6 +103,15 @@ import Testing
             #expect(object.values == model.map(\.value))
             #expect(object[key] == model.first { $0.key == key }?.value)
         }
+    }
+
+    @Test(arguments: [("K", "\u{212A}"), ("\u{E9}", "e\u{301}"), (";", "\u{37E}")])
+    func keysThatAreEqualStringsAreOne(first: String, second: String) {
+        var object: JSONObject = [first: 1, "other": 2]
+        #expect(object[second] == 1)
+        object[second] = 3
+        #expect(object.count == 2)
+        #expect(object[first] == 3)
     }
 
     @Test func writesReadableText() {

@@ -9,7 +9,7 @@ public struct JSONObject: Sendable {
     }
 
     /// Up to this many members, looking through all of them beats hashing.
-    private static let linearSearchMax = 128
+    private static let linearSearchMax = 64
 
     private var members: [Member]
     /// Position by key; empty while there are at most `linearSearchMax` members.
