@@ -26,6 +26,7 @@ struct Books {
             }
         } catch {
             verdict.add(.stuck, try await waiting() + ["\(error)"])
+            committed = try await committedEvents()
         }
         let deliveries = try subscriber.deliveries()
         try await compareTickets(&verdict)
