@@ -107,7 +107,7 @@ public enum SearchSchema {
         """
 
     /// Lets phrases in a table that is ``searchable(_:from:)`` be found by their pairs of words. And keeps the words of a text
-    /// beside its row as long as they fit a page: ranking reads those of hundreds.
+    /// in its row as long as they fit a page, where a row is written from now on: ranking reads those of hundreds.
     public static func phrases(_ table: String, from rows: String) -> String {
         """
         CREATE INDEX \(table)_pairs_idx ON \(table) USING gin (tenant_id, word_pairs(search_document)) WHERE \(rows);

@@ -56,10 +56,14 @@ struct FencingTests {
             let reading = RelayMachine.Reading(
                 partitions: Dictionary(uniqueKeysWithValues: (0..<16).map { ($0, 1) }), limit: 100, known: [1, 2, 3],
                 skipped: [UUID()])
-            for isAnalyzed in [false, true] {
+            for (isAnalyzed, mode) in [
+                (false, "force_generic_plan"), (false, "force_custom_plan"), (true, "force_generic_plan"),
+                (true, "force_custom_plan"),
+            ] {
                 if isAnalyzed { try await test.superuser("ANALYZE tests.outbox") }
                 let plan = try await test.database.transaction(as: .admin) { tx in
                     tx.enqueue(relayTransactionSettings)
+                    tx.enqueue("SELECT set_config('plan_cache_mode', \(mode), true)")
                     return try await tx.query("EXPLAIN \(OutboxSQL.read(reading))")
                         .map { try $0.get(0, as: String.self) }.joined(separator: "\n")
                 }

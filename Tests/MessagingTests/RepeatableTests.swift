@@ -1,9 +1,5 @@
-import AMQP
 import Contracts
-import Database
 import Foundation
-import Logging
-import ServiceLifecycle
 import Synchronization
 import TestKit
 import Testing
