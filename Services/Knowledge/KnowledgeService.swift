@@ -4,7 +4,7 @@
 //           and copies of tickets, users, organizations and agents.
 // Emits     kb_category.*, kb_section.*, kb_article.created/updated/deleted/restored/published/archived/linked,
 //           kb_article_revision.created, kb_article_feedback.created
-// Listens   to ticket, user, organization and agent events, for its copies.
+// Listens   to ticket, user, organization and agent events, for its copies; to agents' answers, which articles may be made of.
 
 import Crypto
 import Database
@@ -20,7 +20,7 @@ public struct KnowledgeService: Microservice {
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .knowledge,
         Projection.migration(version: 102, [organizations]), .helpCenter, Projection.migration(version: 104, [agents]),
-        .readers, .boundedSearch, .phraseSearch,
+        .readers, .boundedSearch, .phraseSearch, .answers, .shortColumns,
     ]
     public static let resources: [any Resource] =
         [Categories(), Sections(), Articles(), Revisions(), Feedback(), Links()]
@@ -35,26 +35,35 @@ public struct KnowledgeService: Microservice {
     private let database: Database
     private let rebuild: ProjectionRebuild
     private let counts: ReaderCounts
-
+    private let answersKept: Duration
     private let help: HelpCenter
 
     /// Where readers find the gateway.
     private static let helpSetting = "HELP_CENTER_URL"
+    private static let answersSetting = "KNOWLEDGE_ANSWER_DAYS"
 
     public static let settings: [Setting] = [
         .url(
             helpSetting, schemes: ["http", "https"], default: "http://127.0.0.1:8080",
-            "Where the gateway is reached by readers of the help center; for links that must be whole.")
+            "Where the gateway is reached by readers of the help center; for links that must be whole."),
+        .integer(
+            answersSetting, 1...3_650, default: 90,
+            "Days for which agents' answers to tickets are kept for articles that are made of them."),
     ]
 
     public init(_ platform: Platform) {
         self.init(
             database: platform.database, helpURL: platform.settings.text(Self.helpSetting),
-            secret: platform.settings.text("INTERNAL_CONTEXT_KEY"))
+            secret: platform.settings.text("INTERNAL_CONTEXT_KEY"),
+            answersKept: .seconds(86_400 * platform.settings.integer(Self.answersSetting)))
     }
 
-    init(database: Database, helpURL: String = "http://help.example", secret: String = "") {
+    init(
+        database: Database, helpURL: String = "http://help.example", secret: String = "",
+        answersKept: Duration = .seconds(86_400 * 90)
+    ) {
         self.database = database
+        self.answersKept = answersKept
         rebuild = ProjectionRebuild(service: Self.name, database: database, projections: Self.projections)
         counts = ReaderCounts(database: database)
         var baseURL = helpURL
@@ -65,14 +74,14 @@ public struct KnowledgeService: Microservice {
     }
 
     public var routes: [Route] {
-        ArticleRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all + help.routes
+        ArticleRoutes.all + AnswerRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all + help.routes
             + rebuild.routes
     }
-    public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } }
+    public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } + [MessageHandler(KeepAnswers())] }
     public var jobs: [any Service] {
         [
             counts, ScheduledPublishing(database: database), WordCensus(database: database),
-            Deflection(database: database),
+            Deflection(database: database), ForgetAnswers(database: database, kept: answersKept),
         ]
     }
 }

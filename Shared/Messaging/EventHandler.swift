@@ -113,7 +113,7 @@ public struct MessageHandler: Sendable {
         return handler.isRepeatable
     }
 
-    func takes(_ message: RawMessage) -> Bool {
+    package func takes(_ message: RawMessage) -> Bool {
         topics.contains { $0.matches(message.name) }
     }
 
@@ -125,7 +125,7 @@ public struct MessageHandler: Sendable {
     }
 
     /// Handles messages, in order.
-    func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
+    package func handle(_ messages: [RawMessage], in tx: Transaction) async throws {
         switch kind {
         case .single(let body):
             var tenant: UUID?

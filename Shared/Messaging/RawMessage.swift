@@ -29,7 +29,7 @@ public final class RawMessage: Sendable {
     /// The payload's text as it came.
     public let body: [UInt8]
 
-    init(
+    package init(
         name: String, routingKey: String, schemaRef: String, schemaVersion: Int, envelope: EventEnvelope,
         aggregate: Aggregate, payload: JSON, source: String?, traceparent: String?, isReplay: Bool, body: [UInt8]
     ) {

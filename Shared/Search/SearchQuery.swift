@@ -113,17 +113,40 @@ extension SearchQuery {
     /// The query as PostgreSQL's `tsquery`, its words reduced to stems by a text search configuration.
     /// - Parameter configuration: SQL of type `regconfig`.
     public func tsquery(_ configuration: SQL) -> SQL {
-        func one(_ term: Term) -> SQL {
-            switch term {
-            case .word(let word): "plainto_tsquery(\(configuration), \(word))"
-            case .phrase(let phrase): "phraseto_tsquery(\(configuration), \(phrase))"
-            case .prefix(let prefix): "to_tsquery(\(configuration), \(Self.quoted(prefix) + ":*"))"
-            }
+        let groups = wanted.map { group -> SQL in
+            "(\(SQL.joined(group.map { Self.tsquery($0, configuration) }, separator: " || ")))"
         }
-        let groups = wanted.map { group -> SQL in "(\(SQL.joined(group.map(one), separator: " || ")))" }
-        let others = unwanted.map { term -> SQL in "!! \(one(term))" }
+        let others = unwanted.map { term -> SQL in "!! \(Self.tsquery(term, configuration))" }
         guard !groups.isEmpty else { return "''::tsquery" }
         return SQL.joined(groups + others, separator: " && ")
+    }
+
+    /// What is worth to be marked in a text that was found: any of the wanted terms, as `tsquery`.
+    /// - Parameter configuration: SQL of type `regconfig`.
+    public func marked(_ configuration: SQL) -> SQL {
+        guard !wanted.isEmpty else { return "''::tsquery" }
+        return .joined(wanted.joined().map { Self.tsquery($0, configuration) }, separator: " || ")
+    }
+
+    /// Letters by which the place of a wanted term in a text is guessed without reading it word by word, as SQL of type
+    /// `text[]`: stems without their last letter, which endings change (`repli`, `reply`), in small and with a capital.
+    /// - Parameter configuration: SQL of type `regconfig`.
+    public func traces(_ configuration: SQL) -> SQL {
+        let terms = wanted.joined().map(\.text)
+        return """
+            ARRAY(SELECT DISTINCT form
+                FROM unnest(tsvector_to_array(to_tsvector(\(configuration), \(terms.joined(separator: "\n"))))) AS stem,
+                    left(stem, greatest(3, length(stem) - 1)) AS trace,
+                    unnest(ARRAY[trace, upper(left(trace, 1)) || substr(trace, 2)]) AS form)
+            """
+    }
+
+    private static func tsquery(_ term: Term, _ configuration: SQL) -> SQL {
+        switch term {
+        case .word(let word): "plainto_tsquery(\(configuration), \(word))"
+        case .phrase(let phrase): "phraseto_tsquery(\(configuration), \(phrase))"
+        case .prefix(let prefix): "to_tsquery(\(configuration), \(quoted(prefix) + ":*"))"
+        }
     }
 
     /// The pairs of words that a text with all wanted phrases has, as SQL; null where there are none.

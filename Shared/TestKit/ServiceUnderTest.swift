@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import Messaging
 import NIOCore
 import ServiceKit
 import Testing
@@ -99,6 +100,32 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
         let reply = try await send(method, path, body, as: caller)
         try #require((200..<300).contains(reply.status), "\(method) \(path): \(reply.text)")
         return reply.json
+    }
+
+    // MARK: Events
+
+    /// What another service tells.
+    public func message(
+        _ name: String, _ payload: JSONObject, of aggregate: Aggregate, actor: Actor = .system, sequence: Int64 = 1,
+        tenant: UUID? = nil, isReplay: Bool = false, isSimulated: Bool = false
+    ) -> RawMessage {
+        let envelope = EventEnvelope(
+            eventId: .v7(), tenantId: tenant ?? self.tenant, occurredAt: .now, actor: actor, version: sequence,
+            sequence: sequence, simulated: isSimulated ? true : nil)
+        return RawMessage(
+            name: name, routingKey: "support.\(name)", schemaRef: "", schemaVersion: 1, envelope: envelope,
+            aggregate: aggregate, payload: .object(payload), source: "test", traceparent: nil, isReplay: isReplay,
+            body: [])
+    }
+
+    /// Hands messages to the service's handlers, as its consumer does, apart from the inbox that keeps repeats away.
+    public func give(_ messages: [RawMessage]) async throws {
+        try await database.transaction(as: .admin) { tx in
+            for handler in service.handlers {
+                let own = messages.filter(handler.takes)
+                if !own.isEmpty { try await handler.handle(own, in: tx) }
+            }
+        }
     }
 
     /// The published events whose names begin so, oldest first.

@@ -2,6 +2,7 @@ import Contracts
 import Database
 import Foundation
 import HTTPTypes
+import Messaging
 import TestKit
 import Testing
 import Web
@@ -230,6 +231,73 @@ struct ArticleTests {
             #expect(twice.status == 409)
             let event = try #require(try await knowledge.events("kb_article.linked").first)
             #expect(event.payload["ticketId"] == .uuid(ticket) && event.payload["kind"] == "solved")
+        }
+    }
+
+    @Test("can be made of what an agent answered to a ticket")
+    func answers() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let section = try await knowledge.section()
+            let ticket = Aggregate(type: "ticket", id: .v7())
+            func said(_ text: String, by author: String, isPublic: Bool, _ sequence: Int64) -> RawMessage {
+                let id = UUID.v7()
+                return knowledge.message(
+                    "ticket_message.added",
+                    [
+                        "ticketId": .uuid(ticket.id), "messageId": .uuid(id),
+                        "snapshot": [
+                            "id": .uuid(id), "authorType": .string(author), "isPublic": .bool(isPublic),
+                            "bodyText": .string(text),
+                        ],
+                    ], of: ticket, sequence: sequence)
+            }
+            let created = knowledge.message(
+                "ticket.created",
+                [
+                    "ticketId": .uuid(ticket.id),
+                    "snapshot": ["id": .uuid(ticket.id), "subject": "It is loud", "createdAt": .timestamp(.now)],
+                ], of: ticket)
+            let messages = [
+                said("Oil *both* hinges.", by: "agent", isPublic: true, 2),
+                said("Thanks!", by: "customer", isPublic: true, 3),
+                said("He always asks.", by: "agent", isPublic: false, 4),
+            ]
+            try await knowledge.give([created] + messages)
+            // Once more, as after a broker's failure.
+            try await knowledge.give([messages[0]])
+            func body(_ message: RawMessage, _ more: JSONObject = [:]) -> JSON {
+                var body: JSONObject = [
+                    "ticketId": .uuid(ticket.id), "messageId": message.payload["messageId"] ?? .null,
+                    "sectionId": .string(section),
+                ]
+                for (key, value) in more { body[key] = value }
+                return .object(body)
+            }
+            let reply = try await knowledge.send(.post, "kb_articles/from_answer", body(messages[0]))
+            #expect(reply.status == 201, "\(reply.text)")
+            #expect(reply.json["title"] == "It is loud" && reply.json["body"] == "Oil *both* hinges.")
+            #expect(reply.json["status"] == "draft" && reply.json["locale"] == "en")
+            let article = try await knowledge.send(.get, try #require(reply.headers[.location]))
+            #expect(article.json["id"] == reply.json["id"])
+            let linked = try #require(try await knowledge.events("kb_article.linked").first)
+            #expect(linked.payload["ticketId"] == .uuid(ticket.id) && linked.payload["kind"] == "written_from")
+            let named = try await knowledge.ok(
+                .post, "kb_articles/from_answer", body(messages[0], ["title": "Silence", "locale": "en-GB"]))
+            #expect(named["title"] == "Silence" && named["locale"] == "en-gb")
+            for other in messages.dropFirst() {
+                let refused = try await knowledge.send(.post, "kb_articles/from_answer", body(other))
+                #expect(refused.status == 422 && refused.faults == ["/messageId unknown"], "\(refused.text)")
+            }
+            let writer = knowledge.caller(["knowledge.read", "knowledge.write"])
+            let unread = try await knowledge.send(.post, "kb_articles/from_answer", body(messages[0]), as: writer)
+            #expect(unread.status == 403)
+            // What is older than anybody makes articles of is forgotten.
+            let job = ForgetAnswers(database: knowledge.database, kept: .seconds(60))
+            try await job.forget(at: .now)
+            try await knowledge.ok(.post, "kb_articles/from_answer", body(messages[0]))
+            try await job.forget(at: .now + .seconds(120))
+            let late = try await knowledge.send(.post, "kb_articles/from_answer", body(messages[0]))
+            #expect(late.status == 422)
         }
     }
 

@@ -97,6 +97,40 @@ struct CrewTests {
         }
     }
 
+    /// Ends with an error the first time that it runs.
+    private struct Stumbling: Service {
+        let runs = Counter()
+
+        final class Counter: Sendable {
+            let value = Mutex(0)
+        }
+
+        func run() async throws {
+            let isFirst = runs.value.withLock { runs in
+                runs += 1
+                return runs == 1
+            }
+            if isFirst { throw CancellationError() }
+            try await gracefulShutdown()
+        }
+    }
+
+    @Test("run a worker again that fails")
+    func stumbling() async throws {
+        try await NotificationsUnderTest.with { desk in
+            let worker = Stumbling()
+            let crew = Crew(database: desk.database)
+            try await testGracefulShutdown { trigger in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await Sending(crew: crew, workers: [worker]).run() }
+                    try await eventually("it runs again") { worker.runs.value.withLock { $0 } == 2 }
+                    trigger.triggerGracefulShutdown()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("send nothing that they took on before they were silent for too long")
     func lapsed() async throws {
         let mail = TestChannel()

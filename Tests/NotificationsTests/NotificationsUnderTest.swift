@@ -55,29 +55,6 @@ extension ServiceUnderTest where S == NotificationsService {
 
     // MARK: What other services tell
 
-    func message(
-        _ name: String, _ payload: JSONObject, of aggregate: Aggregate, actor: Actor = .system, sequence: Int64 = 1,
-        tenant: UUID? = nil, isReplay: Bool = false, isSimulated: Bool = false
-    ) -> RawMessage {
-        let envelope = EventEnvelope(
-            eventId: .v7(), tenantId: tenant ?? self.tenant, occurredAt: .now, actor: actor, version: sequence,
-            sequence: sequence, simulated: isSimulated ? true : nil)
-        return RawMessage(
-            name: name, routingKey: "support.\(name)", schemaRef: "", schemaVersion: 1, envelope: envelope,
-            aggregate: aggregate, payload: .object(payload), source: "test", traceparent: nil, isReplay: isReplay,
-            body: [])
-    }
-
-    /// Hands messages to the service's handlers, as its consumer does, apart from the inbox that keeps repeats away.
-    func give(_ messages: [RawMessage]) async throws {
-        try await database.transaction(as: .admin) { tx in
-            for handler in service.handlers {
-                let own = messages.filter(handler.takes)
-                if !own.isEmpty { try await handler.handle(own, in: tx) }
-            }
-        }
-    }
-
     func user(_ id: UUID, _ roles: [String], _ members: JSONObject = [:], tenant: UUID? = nil) async throws {
         var snapshot: JSONObject = [
             "id": .uuid(id), "email": .string("\(id.text.suffix(6))@example.com"),

@@ -37,6 +37,8 @@ struct Feedback: Resource {
 
 /// Which tickets an article has to do with.
 struct Links: Resource {
+    static let store: ResourceStore<Links> = ResourceStore(Links())
+
     let path = "links"
     let entity = "kb_article_link"
     let table = "kb_article_links"

@@ -29,8 +29,11 @@ struct ArticleSearch: Sendable {
     /// Where more articles match, only so many are counted and ranked: those that match in their title first.
     static let candidatesMax: Int64 = 300
 
-    /// Letters of a body that an excerpt is looked for in: first at its beginning, which costs least.
-    private static let excerptLengths = (beginning: Int64(2_000), whole: Int64(30_000))
+    /// Letters of a body that an excerpt is looked for in.
+    private static let excerptedLength: Int64 = 30_000
+    /// Letters around the place where a wanted word seems to be; an excerpt is found there in most texts. To look through a whole
+    /// text costs several times as much.
+    private static let window = (before: Int64(200), length: Int64(1_000))
 
     /// What is marked in highlights; private-use characters (Unicode 23.5), which texts do not contain.
     private static let markBegin = "\u{E000}"
@@ -79,7 +82,10 @@ struct ArticleSearch: Sendable {
         defer { tx.planAsUsual() }
         let row = try await tx.first(
             """
-            WITH query AS (SELECT \(query.tsquery(configuration)) AS words),
+            WITH query AS (
+                SELECT \(query.tsquery(configuration)) AS words, \(query.marked(configuration)) AS marked,
+                    \(query.traces(configuration)) AS traces
+            ),
             matching AS MATERIALIZED (SELECT m.id FROM query, \(candidates(query, configuration)) AS m (id)),
             found AS MATERIALIZED (
                 SELECT t.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank,
@@ -103,12 +109,9 @@ struct ArticleSearch: Sendable {
                     'id', t.id, 'title', t.title, 'slug', t.slug, 'locale', t.locale, 'summary', t.summary,
                     'status', t.status, 'sectionId', b.section_id, 'categoryId', b.category_id, 'labels', t.labels,
                     'score', b.rank,
-                    'titleMarked', ts_headline(search_configuration(t.locale), t.title, query.words,
+                    'titleMarked', ts_headline(search_configuration(t.locale), t.title, query.marked,
                         \(Self.marks + ", HighlightAll=true")),
-                    'snippetMarked', coalesce(
-                        (SELECT e.excerpt FROM (SELECT \(excerpt(Self.excerptLengths.beginning)) AS excerpt) AS e
-                            WHERE strpos(e.excerpt, \(Self.markBegin)) > 0),
-                        \(excerpt(Self.excerptLengths.whole)))
+                    'snippetMarked', \(Self.excerpt)
                     ) ORDER BY b.rank DESC, b.id), '[]')
                 FROM best AS b JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = b.id, query)
             """)
@@ -119,11 +122,27 @@ struct ArticleSearch: Sendable {
             hits: (hits.arrayValue ?? []).compactMap(Hit.init), total: total, isTotalExact: isExact, facets: facets)
     }
 
-    private func excerpt(_ length: Int64) -> SQL {
-        """
-        ts_headline(search_configuration(t.locale), left(t.body_text, \(length)::integer), query.words,
-            \(Self.marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
-        """
+    /// Of the letters around the first trace of a wanted word; where nothing is marked there, of the whole text. Each `OFFSET 0`
+    /// keeps what is below it from being worked out more than once.
+    private static var excerpt: SQL {
+        func fragments(of text: SQL) -> SQL {
+            """
+            ts_headline(search_configuration(t.locale), \(text), query.marked,
+                \(marks + ", MaxFragments=2, MinWords=10, MaxWords=25, ShortWord=0, FragmentDelimiter=\" … \""))
+            """
+        }
+        let window: SQL =
+            "substr(p.body, greatest(1, p.place - \(Self.window.before)::integer), \(Self.window.length)::integer)"
+        return """
+            (SELECT coalesce(
+                (SELECT e.excerpt FROM (SELECT \(fragments(of: window)) AS excerpt OFFSET 0) AS e
+                    WHERE strpos(e.excerpt, \(markBegin)) > 0),
+                \(fragments(of: "p.body")))
+            FROM (
+                SELECT b.body, (SELECT min(nullif(strpos(b.body, trace), 0)) FROM unnest(query.traces) AS trace) AS place
+                FROM (SELECT left(t.body_text, \(excerptedLength)::integer) AS body OFFSET 0) AS b OFFSET 0
+            ) AS p)
+            """
     }
 
     /// Who searches and what for, as far as it narrows what is worth looking at. The rows are read under `conditions` again.

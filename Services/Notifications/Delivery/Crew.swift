@@ -4,6 +4,7 @@ import Contracts
 import Database
 import Logging
 import Messaging
+import ServiceKit
 import ServiceLifecycle
 import Synchronization
 
@@ -145,20 +146,12 @@ struct Sending: Service {
     let crew: Crew
     let workers: [any Service]
 
-    private static let logger = Logger(label: "notifications.crew")
-
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [crew] in await crew.beatOn() }
             await withTaskGroup(of: Void.self) { senders in
                 for worker in workers {
-                    senders.addTask {
-                        do {
-                            try await worker.run()
-                        } catch {
-                            Self.logger.error("a worker ended", metadata: ["error": "\(error)"])
-                        }
-                    }
+                    senders.addTask { try? await Restarted(worker).run() }
                 }
             }
             group.cancelAll()

@@ -4,11 +4,17 @@ import Logging
 import ServiceLifecycle
 
 /// Runs a service again, after growing pauses, when it fails or returns before its time.
-struct Restarted: Service {
-    let name: String
-    let service: any Service
+public struct Restarted: Service {
+    private let name: String
+    private let service: any Service
 
-    func run() async throws {
+    /// Logs call it by its type.
+    public init(_ service: any Service) {
+        name = String(describing: type(of: service))
+        self.service = service
+    }
+
+    public func run() async throws {
         var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let started = ContinuousClock.now

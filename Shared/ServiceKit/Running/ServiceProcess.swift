@@ -96,10 +96,7 @@ struct ServiceProcess<S: Microservice>: Sendable {
     private var front: [any Service] {
         var front: [any Service] = [http]
         if !service.handlers.isEmpty { front.append(Gated(gate: migrated, service: consumer)) }
-        front += service.jobs.map { job in
-            let name = String(describing: type(of: job))
-            return Gated(gate: migrated, service: Restarted(name: name, service: job))
-        }
+        front += service.jobs.map { Gated(gate: migrated, service: Restarted($0)) }
         return front
     }
 
