@@ -74,10 +74,13 @@ public struct KnowledgeService: Microservice {
     }
 
     public var routes: [Route] {
-        ArticleRoutes.all + AnswerRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all + help.routes
+        ArticleRoutes.all + AnswerRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all
+            + help.routes
             + rebuild.routes
     }
-    public var handlers: [MessageHandler] { Self.projections.map { MessageHandler($0) } + [MessageHandler(KeepAnswers())] }
+    public var handlers: [MessageHandler] {
+        Self.projections.map { MessageHandler($0) } + [MessageHandler(KeepAnswers())]
+    }
     public var jobs: [any Service] {
         [
             counts, ScheduledPublishing(database: database), WordCensus(database: database),
