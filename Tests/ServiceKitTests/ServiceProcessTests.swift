@@ -40,6 +40,21 @@ struct ServiceProcessTests {
         }
     }
 
+    @Test("ends where its port is taken, rather than run without being reached")
+    func portTaken() async throws {
+        try await with { database, broker in
+            try await TestHTTPServer.with { _, port in
+                var environment = SpawnedService.environment("sla", database: database, amqpURL: broker.url)
+                environment["HTTP_PORT"] = "\(port)"
+                try await withService("sla", environment) { service in
+                    let status = try await service.ended(within: .seconds(30))
+                    #expect(status != 0)
+                    #expect(service.said("service failed"))
+                }
+            }
+        }
+    }
+
     @Test("starts without database and broker, says so, and heals when they come")
     func heals() async throws {
         try await with { database, broker in

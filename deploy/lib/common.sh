@@ -23,11 +23,15 @@ random_secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port_is_free() { ! port_is_taken "$1"; }
 
-# free_port: a port nobody listens on, below the range that the kernel hands out to clients.
+# free_port [GIVEN…]: a port nobody listens on, below the range that the kernel hands out to clients, and not one that somebody was
+# given and does not listen on yet. Whoever was given one, or asks for one, may take its two successors as well, as RabbitMQ does.
 free_port() {
-    local port
+    local port given
     for _ in $(seq 200); do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+        for given in "$@"; do
+            if [ "$port" -ge $((given - 2)) ] && [ "$port" -le $((given + 2)) ]; then continue 2; fi
+        done
         if port_is_free "$port"; then
             echo "$port"
             return

@@ -2,7 +2,7 @@
 # The platform on its private servers: secrets, roles, services. Sourced.
 . "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
-# settle NAME COMMAND…: a value that is made once and kept (a secret, a port): settle DATABASE_PORT free_port
+# settle NAME COMMAND…: a value that is made once and kept: settle BROKER_PASSWORD random_secret
 settle() {
     local name=$1 file=$DESKWIRE_HOME/settled value
     shift
@@ -11,6 +11,14 @@ settle() {
         (umask 077 && printf '%s=%s\n' "$name" "$value" >>"$file")
     fi
     printf '%s' "$value"
+}
+
+# settle_port NAME COMMAND: a port that none of the others is.
+settle_port() {
+    local others
+    others=$(sed -nE 's/^(PORT_[a-z]+|[A-Z]+_PORT)=//p' "$DESKWIRE_HOME/settled" 2>/dev/null) || true
+    # shellcheck disable=SC2086 # ports are words
+    settle "$1" "$2" $others "${DESKWIRE_PORT:-8080}"
 }
 
 # prepare_home: the state directory and what is settled once for its life.
@@ -23,19 +31,19 @@ prepare_home() {
     exec 9>"$DESKWIRE_HOME/lock"
     flock -w 600 9 || die "another deploy command is at work in $DESKWIRE_HOME"
 
-    DATABASE_PORT=$(settle DATABASE_PORT free_port)
-    BROKER_PORT=$(settle BROKER_PORT rabbitmq_port)
+    DATABASE_PORT=$(settle_port DATABASE_PORT free_port)
+    BROKER_PORT=$(settle_port BROKER_PORT rabbitmq_port)
     SUPERUSER_PASSWORD=$(settle SUPERUSER_PASSWORD random_secret)
     BROKER_PASSWORD=$(settle BROKER_PASSWORD random_secret)
     GATEWAY_PORT=${DESKWIRE_PORT:-8080}
-    if [ "$GATEWAY_PORT" = 0 ]; then GATEWAY_PORT=$(settle GATEWAY_PORT free_port); fi
+    if [ "$GATEWAY_PORT" = 0 ]; then GATEWAY_PORT=$(settle_port GATEWAY_PORT free_port); fi
     DATABASE_URL_SUPERUSER=postgresql://postgres:$SUPERUSER_PASSWORD@127.0.0.1:$DATABASE_PORT/deskwire
     BROKER_URL=amqp://deskwire:$BROKER_PASSWORD@127.0.0.1:$BROKER_PORT/
     EXCHANGE=${DESKWIRE_EXCHANGE:-support}
 }
 
 service_port() {
-    if [ "$1" = gateway ]; then printf '%s' "$GATEWAY_PORT"; else settle "PORT_$1" free_port; fi
+    if [ "$1" = gateway ]; then printf '%s' "$GATEWAY_PORT"; else settle_port "PORT_$1" free_port; fi
 }
 
 # MARK: The database

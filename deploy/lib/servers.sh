@@ -88,11 +88,11 @@ rabbitmq_command() {
     )
 }
 
-# rabbitmq_port: a port whose two successors are free as well.
+# rabbitmq_port [GIVEN…]: a port whose two successors are free as well.
 rabbitmq_port() {
     local port
     for _ in $(seq 50); do
-        port=$(free_port)
+        port=$(free_port "$@")
         if port_is_free $((port + 1)) && port_is_free $((port + 2)); then
             echo "$port"
             return

@@ -18,7 +18,8 @@ struct Together: Service {
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in services { group.addTask { try await service.run() } }
-            try await group.waitForAll()
+            // Not `waitForAll`, which would wait for the others before it tells that one has failed.
+            while try await group.next() != nil {}
         }
     }
 }
