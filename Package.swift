@@ -165,7 +165,7 @@ let package = Package(
         tests(
             "ServiceKit", "ServiceKit", "Contracts", "Database", "AMQP", "Messaging", "Web", "TestKit",
             "AsyncHTTPClient",
-            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "ServiceLifecycle",
+            "HTTPTypes", "Hummingbird", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle",
             "ServiceLifecycleTestKit", "Tracing"),
         tests("Projections", "Projections", "Contracts", "Database", "Messaging", "Web", "TestKit"),
         tests(

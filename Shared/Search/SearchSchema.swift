@@ -106,6 +106,24 @@ public enum SearchSchema {
         $$;
         """
 
+    /// `word_pairs(document)` over words with nothing between them but such that don't count, in place of ``wordPairs``: else a
+    /// phrase like "reset the password" would have no pair, and would be found where another word stands in place of `the`.
+    public static func consecutiveWordPairs(_ table: String) -> String {
+        """
+        CREATE OR REPLACE FUNCTION word_pairs(document tsvector) RETURNS integer[]
+        LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
+            WITH words AS MATERIALIZED (
+                SELECT u.lexeme, p AS place FROM unnest(document) AS u (lexeme, places, weights), unnest(u.places) AS p
+            ), places AS MATERIALIZED (
+                SELECT place, lead(place) OVER (ORDER BY place) AS following FROM (SELECT DISTINCT place FROM words) AS p
+            )
+            SELECT array_agg(DISTINCT (hashtextextended(one.lexeme || ' ' || next.lexeme, 0) & 32767)::integer)
+            FROM words AS one JOIN places USING (place) JOIN words AS next ON next.place = places.following
+        $$;
+        REINDEX INDEX \(table)_pairs_idx;
+        """
+    }
+
     /// Lets phrases in a table that is ``searchable(_:from:)`` be found by their pairs of words. And keeps the words of a text
     /// in its row as long as they fit a page, where a row is written from now on: ranking reads those of hundreds.
     public static func phrases(_ table: String, from rows: String) -> String {

@@ -49,6 +49,43 @@ struct SearchTests {
         }
     }
 
+    @Test(
+        "excerpts show what was looked for, wherever it stands and in whatever form",
+        arguments: [
+            ("batteries", "<mark>Battery</mark> drains"), ("draining OR nothere", "<mark>drains</mark>"),
+            ("\"drains overnight\"", "Battery <mark>drains</mark> <mark>overnight</mark>"),
+            ("overn*", "<mark>overnight</mark>"),
+            ("battery overnight", "<mark>Battery</mark> drains <mark>overnight</mark>"),
+            // Near the beginning there is what only looks like it.
+            ("companies", "<mark>company</mark>"), ("reply", "<mark>replied</mark>"),
+        ])
+    func excerpts(query: String, excerpt: String) async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            let section = try await knowledge.section()
+            let filler = String(repeating: "Nothing about it is said here so far. ", count: 300)
+            _ = try await knowledge.article(
+                "Power", in: section,
+                [
+                    "body": .string(
+                        "Drainage and companions. Replacement parts. \(filler) Battery drains overnight. \(filler) "
+                            + "Our company replied. \(filler)")
+                ], publish: true)
+            let shown = try await search(query, knowledge)["data"]?.arrayValue?.first?["snippetHtml"]?.stringValue ?? ""
+            #expect(shown.contains(excerpt), "\(shown)")
+            #expect(shown.count < 800)
+        }
+    }
+
+    @Test("what matches in its title alone is shown from its beginning")
+    func titleOnly() async throws {
+        try await KnowledgeUnderTest.with { knowledge in
+            _ = try await knowledge.article(
+                "Power", in: try await knowledge.section(), ["body": "Plug it in."], publish: true)
+            let hit = try await search("power", knowledge)["data"]?.arrayValue?.first
+            #expect(hit?["titleHtml"] == "<mark>Power</mark>" && hit?["snippetHtml"] == "Plug it in.")
+        }
+    }
+
     @Test("misspelled words stand for those that are in use, and it is said")
     func typos() async throws {
         try await KnowledgeUnderTest.with { knowledge in
@@ -140,7 +177,9 @@ struct SearchTests {
                 ("lift out of order", first), ("out of order", first + second), ("order lift", []),
                 ("state-of-the-art lift", first), ("24-hour care", first), ("the lift carries", second),
                 ("order the lift", second), ("lift carries what", second), ("caretaker state", []), ("of the", []),
-                ("lift order", []),
+                ("lift order", []), ("order an lift", second),
+                // A word that counts stands where the phrase has one that does not.
+                ("lift the 24-hour care", []),
             ]
             for (phrase, expected) in cases {
                 #expect(titles(try await search("\"\(phrase)\"", knowledge)).sorted() == expected, "\(phrase)")

@@ -3,6 +3,7 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 import Synchronization
 import TestKit
 import Testing
@@ -158,6 +159,18 @@ struct ConnectionTests {
             #expect(part.json["status"] == .int(Int64(input.status)))
             #expect(part.json["detail"]?.stringValue?.isEmpty == false)
         }
+    }
+
+    @Test("that a server which stops does not serve any more is closed, and the process goes on")
+    func abandoned() async throws {
+        let http = GuardedHTTP1(limits: Self.limits) { _, _, _ in }
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in http.setup(channel: channel, logger: logger).map { _ in } }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = RawClient(port: try #require(server.localAddress?.port))
+        #expect(await client.run([]).ending == .closed)
+        try await server.close()
     }
 
     /// The client does not stop by itself, and does not shut its side: the server ends it.

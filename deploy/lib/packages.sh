@@ -42,12 +42,18 @@ require_packages() {
     rm -f "$log"
 }
 
-# What the platform needs to be built, and to run.
+# What the executables are linked with. The packages for developers bring the libraries, whatever these are called in a release.
+require_libraries() {
+    require_packages librabbitmq-dev libpq-dev libssl-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libxml2-dev
+}
+
+# What the platform needs to be built.
 require_build_packages() {
-    require_packages librabbitmq-dev libpq-dev libssl-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libxml2-dev \
-        pkg-config
+    require_libraries
+    require_packages pkg-config
     command -v swift >/dev/null || die "the Swift toolchain is not on the PATH (https://www.swift.org/install)"
 }
+
 # How a release is made. Nothing looks a symbol up by its name, so none is exported, which saves megabytes of memory in each
 # process; function names stay for backtraces, what only a debugger reads is left out.
 release_flags=(-c release --static-swift-stdlib -Xlinker --no-export-dynamic -Xlinker --strip-debug)

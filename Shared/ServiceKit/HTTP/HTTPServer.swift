@@ -1,6 +1,7 @@
 import HummingbirdCore
 import Logging
 import NIOCore
+import Synchronization
 
 extension HTTPServerBuilder {
     /// HTTP/1.1 that stands whatever a client sends: see ``Connection``.
@@ -10,7 +11,7 @@ extension HTTPServerBuilder {
 }
 
 /// Hummingbird's HTTP/1.1 with a ``Connection`` around its parser.
-private struct GuardedHTTP1: ServerChildChannel {
+struct GuardedHTTP1: ServerChildChannel {
     /// What the parser may find too large beyond what the scanner has let pass: trailers.
     private static let parserFieldBytes = 80 << 10
 
@@ -34,19 +35,47 @@ private struct GuardedHTTP1: ServerChildChannel {
                 httpDecoderConfiguration: parser))
     }
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<AcceptedConnection> {
         http1.setup(channel: channel, logger: logger).flatMapThrowing { [limits] value in
             let pipeline = channel.pipeline.syncOperations
             let connection = Connection(limits)
             try pipeline.handler(type: ExchangeHandler.self).join(connection)
             try pipeline.addHandler(WireHandler(connection), position: .first)
-            return value
+            return AcceptedConnection(value)
         }
     }
 
-    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+    func handle(value: AcceptedConnection, logger: Logger) async {
+        guard let channel = value.take() else { return }
         await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
-            await http1.handle(value: value, logger: logger)
+            await http1.handle(value: channel, logger: logger)
         }
+    }
+}
+
+/// A connection that was accepted, to be served once.
+///
+/// A server that stops at that moment serves it no more and lets go of it. It is closed then: NIO ends the process where a
+/// `NIOAsyncChannel` is given up that was never used.
+final class AcceptedConnection: ServerChildChannelValue {
+    let channel: any Channel
+    private let unserved: Mutex<HTTP1Channel.Value?>
+
+    init(_ value: HTTP1Channel.Value) {
+        channel = value.channel
+        unserved = Mutex(value)
+    }
+
+    /// What serves it, the first time.
+    func take() -> HTTP1Channel.Value? {
+        unserved.withLock { unserved in
+            defer { unserved = nil }
+            return unserved
+        }
+    }
+
+    deinit {
+        guard let channel = take() else { return }
+        Task { try? await channel.executeThenClose { _, _ in } }
     }
 }
