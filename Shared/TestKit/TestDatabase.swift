@@ -83,10 +83,18 @@ public final class TestDatabase: Sendable {
         self.services = services
         self.server = server
         let url = server.url(of: name, role: "deskwire_\(services[0])")
-        var configuration = DatabaseConfiguration(url: url, schema: services[0])
-        configuration.maxConnections = 8
+        var configuration = Self.configuration(url, schema: services[0])
         configure(&configuration)
         database = Database(configuration)
+    }
+
+    /// Who holds a connection may wait for a thread while tests that only compute have them all: for longer than a service would let
+    /// the next one wait.
+    private static func configuration(_ url: String, schema: String) -> DatabaseConfiguration {
+        var configuration = DatabaseConfiguration(url: url, schema: schema)
+        configuration.maxConnections = 8
+        configuration.acquireTimeout = .seconds(60)
+        return configuration
     }
 
     /// Where a service connects to, as its application role.
@@ -110,8 +118,7 @@ public final class TestDatabase: Sendable {
         _ service: String? = nil, configure: (inout DatabaseConfiguration) -> Void = { _ in }
     ) -> Database {
         let service = service ?? services[0]
-        var configuration = DatabaseConfiguration(url: url(service), schema: service)
-        configuration.maxConnections = 8
+        var configuration = Self.configuration(url(service), schema: service)
         configure(&configuration)
         let database = Database(configuration)
         opened.withLock { $0.append(database) }
