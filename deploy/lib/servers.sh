@@ -16,18 +16,6 @@ postgres_bin() {
     die "PostgreSQL's server is not installed"
 }
 
-# postgres_memory_mb: what PostgreSQL may keep of its tables in memory of its own: a quarter of the machine's or the container's,
-# as its manual advises, 128 to 1024 MB.
-postgres_memory_mb() {
-    local total limit
-    total=$(($(awk '/^MemTotal:/ { print $2 }' /proc/meminfo) / 1024))
-    limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)
-    if [ "$limit" != max ] && [ $((limit / 1024 / 1024)) -lt "$total" ]; then total=$((limit / 1024 / 1024)); fi
-    local quarter=$((total / 4))
-    if [ "$quarter" -lt 128 ]; then quarter=128; elif [ "$quarter" -gt 1024 ]; then quarter=1024; fi
-    echo "$quarter"
-}
-
 # start_postgres PORT PASSWORD [SETTING…]: initializes the cluster when there is none, and waits until it answers.
 start_postgres() {
     local port=$1 password=$2 data bin
