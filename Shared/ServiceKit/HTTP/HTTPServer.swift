@@ -37,11 +37,13 @@ struct GuardedHTTP1: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<AcceptedConnection> {
         http1.setup(channel: channel, logger: logger).flatMapThrowing { [limits] value in
+            // First: what fails from here on lets go of it.
+            let accepted = AcceptedConnection(value)
             let pipeline = channel.pipeline.syncOperations
             let connection = Connection(limits)
             try pipeline.handler(type: ExchangeHandler.self).join(connection)
             try pipeline.addHandler(WireHandler(connection), position: .first)
-            return AcceptedConnection(value)
+            return accepted
         }
     }
 
