@@ -291,6 +291,12 @@ struct ArticleTests {
             let writer = knowledge.caller(["knowledge.read", "knowledge.write"])
             let unread = try await knowledge.send(.post, "kb_articles/from_answer", body(messages[0]), as: writer)
             #expect(unread.status == 403)
+            let stranger = Caller(
+                tenantId: .v7(), actor: .user(.v7()), roles: [], permissions: ["*"], displayName: "x")
+            let elsewhere = try await knowledge.send(
+                .post, "/v1/tenants/\(stranger.tenantId?.text ?? "")/kb_articles/from_answer", body(messages[0]),
+                as: stranger)
+            #expect(elsewhere.status == 422 && elsewhere.faults == ["/messageId unknown"], "\(elsewhere.text)")
             // What is older than anybody makes articles of is forgotten.
             let job = ForgetAnswers(database: knowledge.database, kept: .seconds(60))
             try await job.forget(at: .now)
