@@ -6,7 +6,7 @@
 // Emits     notification.sent/delivered/failed/read, outbound_email.queued/sent/failed, email.bounced/delivered/unsubscribed,
 //           email_complaint.received, webhook_endpoint.disabled, and created/updated/deleted of what tenants set up
 // Listens   to ticket, SLA, routing, user and API key events, to tell people; to agent and organization events, for its copies;
-//           to everything, for webhooks.
+//           to everything while there are webhooks.
 
 import Contracts
 import Database

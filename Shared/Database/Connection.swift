@@ -25,6 +25,7 @@ final class Connection: @unchecked Sendable {
     var idleSince = ContinuousClock.now
     /// The pool's generation of connections; see `Pool`.
     var generation = 0
+    private var plannedAt = ContinuousClock.now
 
     /// Connects, blocking.
     init(blocking configuration: DatabaseConfiguration) throws(DatabaseError) {
@@ -108,6 +109,14 @@ final class Connection: @unchecked Sendable {
     func takeRoundTrips() -> UInt64 {
         defer { roundTrips = 0 }
         return roundTrips
+    }
+
+    /// Whether the plans that the session keeps are older than that; if so, they are said to be made anew now.
+    func takesNewPlans(after age: Duration) -> Bool {
+        let now = ContinuousClock.now
+        guard now - plannedAt > age else { return false }
+        plannedAt = now
+        return true
     }
 
     /// Whether the session is in a transaction, sound or failed. Known after an exchange.

@@ -108,12 +108,16 @@ public final class Transaction {
         try await run(statements).map(\.rows)
     }
 
-    /// Plans the transaction's statements for the values at hand, and for finding their rows by index. For those that look up
-    /// many keys at once: a plan that was made when a table was small reads all of it, or takes whatever index, and is kept
-    /// until the server takes the table's statistics again.
+    /// Plans the transaction's statements for finding their rows by index, whatever the values. For those that look up many keys at
+    /// once, often.
+    ///
+    /// A plan that was made when a table was small takes whatever index, and the server keeps it until it takes the table's
+    /// statistics again: within a minute or so, in which a table of a new installation may have grown a lot. So a connection
+    /// makes these plans again every other second.
     public func planForManyKeys() {
+        if connection.takesNewPlans(after: .seconds(2)) { enqueue("DISCARD PLANS") }
         enqueue(
-            "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)"
+            "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)"
         )
     }
 
@@ -123,8 +127,7 @@ public final class Transaction {
         enqueue("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
     }
 
-    /// Takes ``planForManyKeys()`` and ``planForAnyValues()`` back. After the first, not only lookups are planned anew, but
-    /// every single check of a foreign key as well.
+    /// Takes ``planForManyKeys()`` and ``planForAnyValues()`` back.
     public func planAsUsual() {
         enqueue("SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)")
     }

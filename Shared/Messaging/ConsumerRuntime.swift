@@ -83,7 +83,16 @@ public final class ConsumerRuntime: Service {
         }
     }
 
-    private var patterns: Set<String> { Set(handlers.flatMap(\.patterns)) }
+    /// What is subscribed to at all times.
+    private var patterns: Set<String> { Set(handlers.filter { $0.occasional == nil }.flatMap(\.patterns)) }
+
+    private func settleOccasional() async throws {
+        for handler in handlers.compactMap(\.occasional) {
+            try await Demand(
+                service: service, topology: topology, partitions: configuration.partitions, amqp: amqp, handler: handler
+            ).settle(besides: patterns, in: database)
+        }
+    }
 
     private var isOver: Bool { shutdown.hasBegun || Task.isCancelled }
 
@@ -103,6 +112,7 @@ public final class ConsumerRuntime: Service {
                     do {
                         try await topology.declareConsumer(
                             service: service, patterns: patterns, partitions: configuration.partitions, on: amqp)
+                        try await settleOccasional()
                         if isFirst {
                             idle += try await topology.retireQueues(
                                 service: service, beyond: configuration.partitions, on: amqp)

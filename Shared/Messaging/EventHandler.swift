@@ -61,7 +61,7 @@ extension BatchEventHandler {
 public struct MessageHandler: Sendable {
     /// Unique within the service.
     public let name: String
-    /// What it subscribes to.
+    /// What it subscribes to; an occasional handler, while it is wanted.
     public let patterns: [String]
     private let topics: [TopicPattern]
     /// What it can read of an event name that matches: nil for all versions.
@@ -111,6 +111,12 @@ public struct MessageHandler: Sendable {
     var isRepeatable: Bool {
         guard case .batch(let handler) = kind else { return false }
         return handler.isRepeatable
+    }
+
+    /// The handler, where it subscribes only now and then.
+    var occasional: (any OccasionalHandler)? {
+        guard case .batch(let handler) = kind else { return nil }
+        return handler as? any OccasionalHandler
     }
 
     package func takes(_ message: RawMessage) -> Bool {

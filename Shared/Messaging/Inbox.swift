@@ -70,6 +70,8 @@ enum Inbox {
                     LIMIT 1
                     FOR KEY SHARE
                 ) AS parked
+                -- Most of the time nothing is parked at all.
+                WHERE EXISTS (SELECT FROM parked_messages)
             ),
             fresh AS (
                 INSERT INTO inbox (tenant_id, consumer, event_id)

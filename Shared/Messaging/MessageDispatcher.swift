@@ -28,8 +28,6 @@ struct MessageDispatcher: Sendable {
 
     /// How often a transaction is repeated at once that lost against another.
     private static let conflictAttemptsMax = 3
-    /// From so many on, planning a batch's statements costs little of what they do.
-    private static let manyEntries = 20
 
     /// Handles a batch, in order. Throws only `InfrastructureFailure`; what was done before it stays done.
     func process(_ batch: [ReceivedMessage]) async throws {
@@ -108,7 +106,7 @@ struct MessageDispatcher: Sendable {
     /// Everything in one transaction.
     private func handleTogether(_ offered: [InboxEntry]) async throws {
         let (entries, arrivals) = try await database.transaction(as: .admin) { tx in
-            if offered.count >= Self.manyEntries { tx.planForManyKeys() }
+            tx.planForManyKeys()
             var entries: [InboxEntry] = []
             for handler in handlers {
                 entries += try await handler.concerned(with: offered.filter { $0.handler == handler.name }, in: tx)

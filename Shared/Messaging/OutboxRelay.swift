@@ -112,13 +112,14 @@ public final class OutboxRelay: Service {
     }
 
     private static let deletionDelay = Duration.milliseconds(25)
-    /// What is committed within so long after a read is read together: after one that found little, and after another.
-    private static let readSpacing = (few: Duration.milliseconds(8), many: Duration.milliseconds(20))
-    /// So many events tell that more are under way.
-    private static let manyEvents = 8
-    /// A plan that is kept compares each event in the outbox with all that are in memory already. When those are more, a plan
-    /// made for the values at hand, which looks them up in a hash, is worth its while.
-    private static let comparedMax = 200
+    /// What is committed within so long after a read is read together: the longer, the more that one found.
+    private static func readSpacing(afterReading count: Int) -> Duration {
+        switch count {
+        case ..<8: .milliseconds(8)
+        case ..<32: .milliseconds(20)
+        default: .milliseconds(40)
+        }
+    }
     private static let retryDelay = Duration.milliseconds(250)
 
     private func work() async {
@@ -277,8 +278,7 @@ public final class OutboxRelay: Service {
                 added > 0
                 ? configuration.pollIntervalMin : min(schedule.pollInterval * 2, configuration.pollIntervalMax)
             schedule.poll = now + schedule.pollInterval
-            let isBusy = answer.events.count >= Self.manyEvents
-            schedule.stepNotBefore = now + (isBusy ? Self.readSpacing.many : Self.readSpacing.few)
+            schedule.stepNotBefore = now + Self.readSpacing(afterReading: answer.events.count)
         }
     }
 
@@ -319,9 +319,6 @@ public final class OutboxRelay: Service {
                 var statements: [SQL] = []
                 if !deletions.isEmpty { statements.append(OutboxSQL.delete(deletions, owner: leases.me)) }
                 if let reading {
-                    if reading.known.count + reading.skipped.count > Self.comparedMax {
-                        statements.append("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
-                    }
                     statements.append(OutboxSQL.read(reading))
                 }
                 var results = try await tx.batch(statements)[...]
@@ -373,7 +370,8 @@ enum OutboxSQL {
     }
 
     /// The oldest events of each partition that are not in memory. Positions alone would not do as a place to go on from:
-    /// a transaction may commit a position lower than those already seen.
+    /// a transaction may commit a position lower than those already seen. `NOT IN` with a query looks them up in a hash, where
+    /// `<> ALL` of an array that the plan does not know would compare each with each.
     static func read(_ reading: RelayMachine.Reading) -> SQL {
         let partitions = reading.partitions.keys.sorted()
         return """
@@ -383,8 +381,8 @@ enum OutboxSQL {
                 SELECT partition, position, xid, recorded_at
                 FROM outbox
                 WHERE partition = p.partition
-                    AND position <> ALL (\(reading.known))
-                    AND aggregate_id <> ALL (\(reading.skipped))
+                    AND position NOT IN (SELECT unnest(\(reading.known)))
+                    AND aggregate_id NOT IN (SELECT unnest(\(reading.skipped)))
                 ORDER BY position
                 LIMIT \(reading.limit)
             ) AS o

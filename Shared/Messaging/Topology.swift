@@ -71,9 +71,16 @@ public struct Topology: Sendable, Hashable {
             // The key of a binding to such an exchange is the queue's weight.
             try await amqp.bindQueue(queue, to: partitioned, routingKey: "1")
         }
-        for pattern in patterns.sorted() {
-            try await amqp.bindExchange(partitioned, to: exchange, routingKey: routingKey(pattern))
-        }
+        for pattern in patterns.sorted() { try await subscribe(service, to: pattern, on: amqp) }
+    }
+
+    /// Has the events that match a pattern come to a service whose exchange is declared.
+    func subscribe(_ service: String, to pattern: String, on amqp: AMQPClient) async throws {
+        try await amqp.bindExchange(Self.partitioned(service), to: exchange, routingKey: routingKey(pattern))
+    }
+
+    func unsubscribe(_ service: String, from pattern: String, on amqp: AMQPClient) async throws {
+        try await amqp.unbindExchange(Self.partitioned(service), from: exchange, routingKey: routingKey(pattern))
     }
 
     /// Takes the queues out of use that the service had when it had more of them, and names them: what they still hold is to

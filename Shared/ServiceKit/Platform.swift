@@ -37,6 +37,13 @@ public struct Platform: Sendable {
             previous: settings.optionalText("INTERNAL_CONTEXT_PREVIOUS_KEY"))
     }
 
+    /// For a handler that subscribes only while somebody has use for it.
+    public func demand(for handler: any OccasionalHandler) -> Demand {
+        Demand(
+            service: service, topology: topology, partitions: settings.integer("CONSUMER_PARTITIONS"), amqp: amqp,
+            handler: handler)
+    }
+
     private static func databaseConfiguration(_ service: String, _ settings: Settings) -> DatabaseConfiguration {
         var configuration = DatabaseConfiguration(url: settings.text("DATABASE_URL"), schema: service)
         configuration.maxConnections = settings.integer("DATABASE_POOL_SIZE")

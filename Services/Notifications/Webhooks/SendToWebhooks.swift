@@ -12,10 +12,15 @@ import Messaging
 
 /// Makes a delivery of every event for every endpoint whose patterns it matches, in the consumer's transaction. An event that
 /// comes twice has one: the pair is unique.
-struct SendToWebhooks: BatchEventHandler {
+struct SendToWebhooks: OccasionalHandler {
     let name = "send_to_webhooks"
     let patterns = ["#"]
     let bell: Bell
+
+    /// Disabled endpoints count: what they would have been sent is kept.
+    func isWanted(in tx: Transaction) async throws -> Bool {
+        try await tx.first("SELECT FROM webhook_endpoints LIMIT 1") != nil
+    }
 
     /// Events that no endpoint asks for are most of all that pass.
     func concerned(with messages: [RawMessage], in tx: Transaction) async throws -> [Bool] {

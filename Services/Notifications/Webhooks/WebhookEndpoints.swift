@@ -22,6 +22,8 @@ struct WebhookEndpoints: Resource {
     let operations: ResourceOperations = [.list, .get, .update, .delete]
     let events = ResourceEvents.typed(contracts)
     let client: OutboundClient
+    /// Has the events come from the first endpoint on; nil where they come by another way.
+    var demand: Demand?
 
     let fields: [Field] = [
         .text("url", 1...OutboundURL.lengthMax).required.example("https://example.com/webhooks")
@@ -93,6 +95,11 @@ struct WebhookEndpoints: Resource {
     func willCreate(_ draft: inout Draft, _ op: Operation) async throws {
         try check(draft)
         if draft.values.bool("enabled") == false { markDisabled(&draft, .byHand, op.now) }
+        do {
+            try await demand?.arise(in: op.tx)
+        } catch is BrokerUnavailable {
+            throw Problem.unavailable("No events can be subscribed to at present.")
+        }
     }
 
     func willUpdate(_ draft: inout Draft, _ op: Operation) async throws {

@@ -2,7 +2,7 @@
 //
 // Owns      webhook_endpoints with their secrets and health; webhook_events, webhook_deliveries, webhook_tries, webhook_lanes.
 // Emits     webhook_endpoint.created/updated/deleted/disabled
-// Listens   to everything, and keeps what an endpoint wants.
+// Listens   to everything while there are endpoints, and keeps what one of them wants.
 
 import Contracts
 import Database
@@ -29,6 +29,7 @@ struct Webhooks: Feature {
     private let endpoints: ResourceStore<WebhookEndpoints>
     private let secrets: WebhookSecrets
     private let bell = Bell()
+    private let handler: SendToWebhooks
     private let database: Database
     private let client: OutboundClient
     private let retention: Duration
@@ -36,27 +37,29 @@ struct Webhooks: Feature {
 
     init(_ platform: Platform) throws {
         self.init(
-            database: platform.database, client: try OutboundSettings.client(platform.settings),
-            keys: SecretKeys(platform.settings),
+            database: platform.database, demand: platform.demand(for:),
+            client: try OutboundSettings.client(platform.settings), keys: SecretKeys(platform.settings),
             retention: .seconds(86_400 * platform.settings.integer(Self.retention)),
             concurrency: platform.settings.integer(Self.concurrency))
     }
 
+    /// - Parameter demand: for having the events come; without, they come by another way.
     init(
-        database: Database, client: OutboundClient, keys: SecretKeys, retention: Duration = .seconds(30 * 86_400),
-        concurrency: Int = 256
+        database: Database, demand: (any OccasionalHandler) -> Demand? = { _ in nil }, client: OutboundClient,
+        keys: SecretKeys, retention: Duration = .seconds(30 * 86_400), concurrency: Int = 256
     ) {
         self.database = database
         self.client = client
         self.retention = retention
         self.concurrency = concurrency
-        endpoints = ResourceStore(WebhookEndpoints(client: client))
+        handler = SendToWebhooks(bell: bell)
+        endpoints = ResourceStore(WebhookEndpoints(client: client, demand: demand(handler)))
         secrets = WebhookSecrets(box: keys.box(for: "webhook secrets"))
     }
 
     var resources: [any Resource] { [endpoints.resource, WebhookDeliveries(), WebhookTries()] }
     var routes: [Route] { WebhookRoutes(endpoints: endpoints, secrets: secrets, bell: bell).all }
-    var handlers: [MessageHandler] { [MessageHandler(SendToWebhooks(bell: bell))] }
+    var handlers: [MessageHandler] { [MessageHandler(handler)] }
     var jobs: [any Service] { [WebhookUpkeep(database: database, retention: retention)] }
 
     func senders(of crew: Crew) -> [any Service] {

@@ -41,13 +41,13 @@ struct StatusDurations: Resource {
         """
     }
 
-    /// The statement that ends a ticket's present stay.
-    static func ending(_ ticketId: UUID, _ op: Operation) -> SQL {
+    /// The statement that ends the tickets' present stays.
+    static func ending(_ tickets: [UUID], _ op: Operation) -> SQL {
         """
         UPDATE ticket_status_durations AS d
         SET ended_at = \(op.now), seconds = floor(extract(epoch FROM \(op.now) - d.started_at)),
             version = d.version + 1, updated_at = \(op.now), updated_by = \(op.actorId.sqlValue)
-        WHERE d.tenant_id = \(op.tenantId) AND d.ticket_id = \(ticketId) AND d.ended_at IS NULL
+        WHERE d.tenant_id = \(op.tenantId) AND d.ticket_id = ANY(\(tickets)) AND d.ended_at IS NULL
         """
     }
 }

@@ -47,11 +47,11 @@ struct Assignments: Resource {
         """
     }
 
-    /// The statement that ends a ticket's present holding.
-    static func ending(_ ticketId: UUID, _ op: Operation) -> SQL {
+    /// The statement that ends the tickets' present holdings.
+    static func ending(_ tickets: [UUID], _ op: Operation) -> SQL {
         """
         UPDATE ticket_assignments AS a SET ended_at = \(op.now), version = a.version + 1
-        WHERE a.tenant_id = \(op.tenantId) AND a.ticket_id = \(ticketId) AND a.ended_at IS NULL
+        WHERE a.tenant_id = \(op.tenantId) AND a.ticket_id = ANY(\(tickets)) AND a.ended_at IS NULL
         """
     }
 }

@@ -19,7 +19,7 @@ enum TicketConsequences {
             MetricsTable.beginning(
                 made.map { (id: $0.id, createdAt: $0.timestamp("createdAt") ?? op.now, status: $1.status) }, op))
         op.tx.enqueue(StatusDurations.beginning(made.map { (ticketId: $0.id, status: $1.status) }, op))
-        let held = made.filter { $1.assigneeId != nil || $1.groupId != nil }
+        let held = made.filter { $1.isHeld }
         if let (first, _) = held.first {
             let isImport = first.string("channel") == TicketChannel.imported.rawValue
             op.tx.enqueue(
@@ -47,20 +47,31 @@ enum TicketConsequences {
         if !pairs.isEmpty { op.tx.enqueue(TicketTags.adding(pairs, op)) }
     }
 
-    /// After tickets were changed, in whatever way.
+    /// After tickets were changed, in whatever way: as few statements as the changes allow, however many tickets there are.
     static func ofChange(_ mutations: inout [Mutation], _ op: Operation) async throws {
         for index in mutations.indices { try await ofChange(&mutations[index], op) }
-        let held = try mutations.compactMap { mutation -> (ticketId: UUID, assigneeId: UUID?, groupId: UUID?)? in
-            guard let before = try mutation.before.map({ try TicketState($0) }) else { return nil }
-            let after = try TicketState(mutation.record)
-            guard before.assigneeId != after.assigneeId || before.groupId != after.groupId,
-                after.assigneeId != nil || after.groupId != nil
-            else { return nil }
-            return (ticketId: mutation.record.id, assigneeId: after.assigneeId, groupId: after.groupId)
+        let states = try mutations.compactMap { mutation in
+            try mutation.before.map {
+                (ticketId: mutation.record.id, before: try TicketState($0), after: try TicketState(mutation.record))
+            }
         }
-        let note = op.tx[.ticketNote] ?? TicketNote()
+        let moved = states.filter { $0.before.status != $0.after.status }
+        if !moved.isEmpty {
+            op.tx.enqueue(StatusDurations.ending(moved.map(\.ticketId), op))
+            op.tx.enqueue(StatusDurations.beginning(moved.map { (ticketId: $0.ticketId, status: $0.after.status) }, op))
+        }
+        let passedOn = states.filter {
+            $0.before.assigneeId != $0.after.assigneeId || $0.before.groupId != $0.after.groupId
+        }
+        let left = passedOn.filter(\.before.isHeld)
+        if !left.isEmpty { op.tx.enqueue(Assignments.ending(left.map(\.ticketId), op)) }
+        let held = passedOn.filter(\.after.isHeld)
         if !held.isEmpty {
-            op.tx.enqueue(Assignments.beginning(held, reason: note.assignment, note: note.reason, op))
+            let note = op.tx[.ticketNote] ?? TicketNote()
+            op.tx.enqueue(
+                Assignments.beginning(
+                    held.map { (ticketId: $0.ticketId, assigneeId: $0.after.assigneeId, groupId: $0.after.groupId) },
+                    reason: note.assignment, note: note.reason, op))
         }
     }
 
@@ -77,16 +88,9 @@ enum TicketConsequences {
                 announce(fact, of: ticket.id, note, in: &mutation, op)
             }
         }
-        if before.status != after.status {
-            op.tx.enqueue(StatusDurations.ending(ticket.id, op))
-            op.tx.enqueue(StatusDurations.beginning([(ticketId: ticket.id, status: after.status)], op))
-        }
         if mutation.changed("customFields") {
             op.tx.enqueue(CustomFieldValues.removing(ticket.id, op))
             op.tx.enqueue(CustomFieldValues.adding(try CustomFieldValues.of(ticket), op))
-        }
-        if before.assigneeId != after.assigneeId || before.groupId != after.groupId {
-            op.tx.enqueue(Assignments.ending(ticket.id, op))
         }
     }
 

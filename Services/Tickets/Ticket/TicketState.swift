@@ -67,6 +67,9 @@ public struct TicketState: Sendable, Hashable {
         self.responseState = responseState
     }
 
+    /// Whether it is with somebody: an agent, or at least a group.
+    var isHeld: Bool { assigneeId != nil || groupId != nil }
+
     /// A ticket as it begins. One that is filed as already done (an import, a phone call dealt with on the spot) was
     /// resolved, or closed, at that moment.
     public static func new(
