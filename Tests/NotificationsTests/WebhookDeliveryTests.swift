@@ -467,17 +467,23 @@ struct WebhookDeliveryTests {
     @Test("What is committed is published, consumed and sent")
     func wholeWay() async throws {
         try await TestHTTPServer.with { server, port in
-            try await WebhooksUnderTest.run { hooks in
-                try await TestBroker.with { broker in
-                    try await broker.withClient { amqp in
-                        let topology = Topology(exchange: "support")
+            try await TestBroker.with { broker in
+                try await broker.withClient { amqp in
+                    let topology = Topology(exchange: "support")
+                    try await topology.declareExchange(on: amqp)
+                    let service: @Sendable (Database) -> WebhookService = { database in
+                        WebhookService(
+                            WebhookService.webhooks(database) {
+                                Demand(
+                                    service: "notifications", topology: topology, partitions: 4, amqp: amqp, handler: $0)
+                            })
+                    }
+                    try await WebhooksUnderTest.with(service) { hooks in
                         let relay = OutboxRelay(
                             service: "notifications", topology: topology, database: hooks.database, amqp: amqp)
                         let consumer = ConsumerRuntime(
                             service: "notifications", topology: topology, handlers: hooks.service.handlers,
                             database: hooks.database, amqp: amqp)
-                        try await topology.declareConsumer(
-                            service: "notifications", patterns: ["#"], partitions: 4, on: amqp)
                         let (first, _) = try await hooks.endpoint(port, ["events": ["webhook_endpoint.*"]])
                         try await withThrowingTaskGroup(of: Void.self) { group in
                             group.addTask { try await relay.run() }
@@ -502,6 +508,28 @@ struct WebhookDeliveryTests {
                     }
                 }
             }
+        }
+    }
+}
+
+@Suite("Webhooks without a broker")
+struct WebhookSubscriptionTests {
+    @Test("An endpoint whose events can't be subscribed to is refused for the time being, and not made")
+    func brokerAway() async throws {
+        let amqp = AMQPClient(try AMQPConfiguration(url: "amqp://127.0.0.1:1/", connectionName: "nobody"))
+        let service: @Sendable (Database) -> WebhookService = { database in
+            WebhookService(
+                WebhookService.webhooks(database) {
+                    Demand(
+                        service: "notifications", topology: Topology(exchange: "support"), partitions: 4, amqp: amqp,
+                        handler: $0)
+                })
+        }
+        try await WebhooksUnderTest.with(service) { hooks in
+            let answer = try await hooks.send(.post, "webhook_endpoints", ["url": "http://127.0.0.1:9/in"])
+            #expect(answer.status == 503)
+            #expect(answer.headers[.retryAfter] != nil)
+            #expect(try await hooks.ok(.get, "webhook_endpoints")["data"] == [])
         }
     }
 }

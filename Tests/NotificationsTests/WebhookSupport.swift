@@ -30,9 +30,12 @@ struct WebhookService: Microservice {
     var routes: [Route] { webhooks.routes }
     var handlers: [MessageHandler] { webhooks.handlers }
 
-    static func webhooks(_ database: Database, allowing blocks: [String] = ["127.0.0.0/8"]) -> Webhooks {
+    static func webhooks(
+        _ database: Database, allowing blocks: [String] = ["127.0.0.0/8"],
+        demand: (any OccasionalHandler) -> Demand? = { _ in nil }
+    ) -> Webhooks {
         Webhooks(
-            database: database, client: localClient(allowing: blocks),
+            database: database, demand: demand, client: localClient(allowing: blocks),
             keys: SecretKeys(String(repeating: "s", count: 32)))
     }
 }
