@@ -475,7 +475,8 @@ struct WebhookDeliveryTests {
                         WebhookService(
                             WebhookService.webhooks(database) {
                                 Demand(
-                                    service: "notifications", topology: topology, partitions: 4, amqp: amqp, handler: $0)
+                                    service: "notifications", topology: topology, partitions: 4, amqp: amqp, handler: $0
+                                )
                             })
                     }
                     try await WebhooksUnderTest.with(service) { hooks in
