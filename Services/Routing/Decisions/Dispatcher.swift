@@ -119,6 +119,7 @@ struct Dispatcher: Sendable {
         for (entry, verdict) in explained {
             decisions.append(Decision(failing: entry, verdict: verdict, reason: verdict.failure, now: desk.now))
         }
+        desk.tx.planForManyKeys()
         if !reserved.isEmpty {
             desk.tx.enqueue(Entry.reserving(reserved, until: until, tenantId: desk.tenantId, now: desk.now))
         }
