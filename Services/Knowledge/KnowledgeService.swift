@@ -20,7 +20,7 @@ public struct KnowledgeService: Microservice {
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .knowledge,
         Projection.migration(version: 102, [organizations]), .helpCenter, Projection.migration(version: 104, [agents]),
-        .readers, .boundedSearch, .phraseSearch, .answers, .shortColumns, .consecutivePairs,
+        .readers, .boundedSearch, .phraseSearch, .answers, .shortColumns, .consecutivePairs, .pairsBesideWords,
     ]
     public static let resources: [any Resource] =
         [Categories(), Sections(), Articles(), Revisions(), Feedback(), Links()]

@@ -121,6 +121,17 @@ extension SearchQuery {
         return SQL.joined(groups + others, separator: " && ")
     }
 
+    /// What an index of words can answer of the query, as `tsquery`: the words of phrases, wherever they stand. All that the query
+    /// matches, and some more. Null where that is the query itself.
+    /// - Parameter configuration: SQL of type `regconfig`.
+    public func likely(_ configuration: SQL) -> SQL {
+        func isPhrase(_ term: Term) -> Bool { if case .phrase = term { true } else { false } }
+        guard (wanted.joined() + unwanted).contains(where: isPhrase) else { return "NULL::tsquery" }
+        func loose(_ term: Term) -> Term { if case .phrase(let text) = term { .word(text) } else { term } }
+        return SearchQuery(wanted: wanted.map { $0.map(loose) }, unwanted: unwanted.filter { !isPhrase($0) })
+            .tsquery(configuration)
+    }
+
     /// What is worth to be marked in a text that was found: any of the wanted terms, as `tsquery`.
     /// - Parameter configuration: SQL of type `regconfig`.
     public func marked(_ configuration: SQL) -> SQL {

@@ -201,7 +201,7 @@ struct SearchTests {
                 try await tx.query(
                     """
                     SELECT kb_articles_candidates(
-                        'platypus'::tsquery, 10, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+                        'platypus'::tsquery, 10, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
                     """
                 ).count
             }

@@ -93,6 +93,8 @@ struct ScheduledPublishing: Service {
     /// Publishes the articles that are due, a few at a time; several processes share them. Answers how many there were.
     func publishDue(at now: Timestamp) async throws -> Int {
         try await database.transaction(as: .admin) { tx in
+            // Few have such a time, if any, however many articles there are.
+            tx.planForManyKeys()
             let rows = try await tx.query(
                 """
                 SELECT tenant_id, id FROM kb_articles WHERE publish_at <= \(now) AND deleted_at IS NULL

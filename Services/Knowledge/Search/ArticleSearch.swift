@@ -86,12 +86,12 @@ struct ArticleSearch: Sendable {
                 SELECT \(query.tsquery(configuration)) AS words, \(query.marked(configuration)) AS marked,
                     \(query.traces(configuration)) AS traces
             ),
-            matching AS MATERIALIZED (SELECT m.id FROM query, \(candidates(query, configuration)) AS m (id)),
+            matching AS MATERIALIZED (SELECT m.place FROM query, \(candidates(query, configuration)) AS m (place)),
             found AS MATERIALIZED (
                 SELECT t.id, ts_rank('{0.05, 0.1, 0.4, 1.0}', t.search_document, query.words, 1) AS rank,
                     t.section_id, s.category_id, t.labels
                 FROM query, matching AS m
-                JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.id = m.id
+                JOIN kb_articles AS t ON t.tenant_id = \(tenantId) AND t.ctid = m.place
                 JOIN kb_sections AS s ON s.tenant_id = t.tenant_id AND s.id = t.section_id
                 WHERE \(conditions)
             ),
@@ -155,9 +155,9 @@ struct ArticleSearch: Sendable {
             sections = "ARRAY(SELECT s.id FROM kb_sections AS s WHERE s.category_id = ANY(\(categoryIds)))"
         }
         return """
-            kb_articles_candidates(query.words, \(Self.candidatesMax)::int, \(locale)::text, \(statuses)::text[],
-                \(open)::text[], \(audience.groups), \(sections), \(given(labels))::text[],
-                \(given(visibilities))::text[], \(query.wordPairs(configuration)))
+            kb_articles_candidates(query.words, \(Self.candidatesMax)::int, \(query.likely(configuration)),
+                \(query.wordPairs(configuration)), \(locale)::text, \(statuses)::text[], \(open)::text[],
+                \(audience.groups), \(sections), \(given(labels))::text[], \(given(visibilities))::text[])
             """
     }
 
