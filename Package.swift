@@ -198,10 +198,9 @@ let package = Package(
             "Tracing")
         + service("Tickets", "Crypto", "Markup", "NIOCore", "Projections")
         + service("Routing", "BusinessTime", "Conditions", "Projections")
-        + service("SLA", "BusinessTime", "Conditions", "Metrics", "NIOCore", "Projections")
+        + service("SLA", "BusinessTime", "Conditions", "Metrics", "Projections")
         + service(
-            "Notifications", "BusinessTime", "Conditions", "Crypto", "Mail", "Markup", "Mustache", "NIOCore",
-            "Outbound",
+            "Notifications", "BusinessTime", "Conditions", "Crypto", "Mail", "Markup", "Mustache", "Outbound",
             "Projections", "ServiceLifecycle")
-        + service("Knowledge", "Crypto", "Markup", "Mustache", "NIOCore", "Projections", "Search")
+        + service("Knowledge", "Crypto", "Markup", "Mustache", "Projections", "Search")
 )

@@ -1,9 +1,9 @@
 // knowledge: articles that answer questions before they become tickets.
 //
-// Owns      the schema `knowledge`: categories, sections, articles with revisions and feedback, what is read and looked for;
-//           and copies of tickets, users, organizations and agents.
+// Owns      the schema `knowledge`: categories, sections, articles with revisions, pictures and feedback, what is read and
+//           looked for; and copies of tickets, users, organizations and agents.
 // Emits     kb_category.*, kb_section.*, kb_article.created/updated/deleted/restored/published/archived/linked,
-//           kb_article_revision.created, kb_article_feedback.created
+//           kb_article_revision.created, kb_article_feedback.created, kb_image.*
 // Listens   to ticket, user, organization and agent events, for its copies; to agents' answers, which articles may be made of.
 
 import Crypto
@@ -20,10 +20,10 @@ public struct KnowledgeService: Microservice {
     public static let migrations: [Migration] = [
         Projection.migration(version: 100, [.tickets(of: name), .users(of: name)]), .knowledge,
         Projection.migration(version: 102, [organizations]), .helpCenter, Projection.migration(version: 104, [agents]),
-        .readers, .boundedSearch, .phraseSearch, .answers, .shortColumns, .consecutivePairs, .pairsBesideWords,
+        .readers, .boundedSearch, .phraseSearch, .answers, .shortColumns, .consecutivePairs, .pairsBesideWords, .images,
     ]
     public static let resources: [any Resource] =
-        [Categories(), Sections(), Articles(), Revisions(), Feedback(), Links()]
+        [Categories(), Sections(), Articles(), Images(), Revisions(), Feedback(), Links()]
         + projections.map { ProjectionResource($0) }
 
     private static let projections: [Projection] = [.tickets(of: name), .users(of: name), organizations, agents]
@@ -75,8 +75,7 @@ public struct KnowledgeService: Microservice {
 
     public var routes: [Route] {
         ArticleRoutes.all + AnswerRoutes.all + Revisions.routes + SearchRoutes(counts: counts).all + AnalyticsRoutes.all
-            + help.routes
-            + rebuild.routes
+            + ImageRoutes.all + help.routes + rebuild.routes
     }
     public var handlers: [MessageHandler] {
         Self.projections.map { MessageHandler($0) } + [MessageHandler(KeepAnswers())]

@@ -50,7 +50,7 @@ public enum HTMLSanitizer {
         defer { xmlFreeDoc(document) }
         var writer = Writer(origin: origin)
         if let root = xmlDocGetRootElement(document) { writer.write(root) }
-        return RichText(html: writer.html, text: writer.text.tidied)
+        return RichText(html: writer.html, text: writer.text.tidied, addresses: writer.addresses)
     }
 
     /// Text with what HTML reserves escaped, for content and for values in double quotes.
@@ -74,6 +74,7 @@ public enum HTMLSanitizer {
         let origin: Origin
         var html = ""
         var text = PlainText()
+        var addresses: [String] = []
 
         init(origin: Origin) { self.origin = origin }
 
@@ -124,6 +125,7 @@ public enum HTMLSanitizer {
                 if name == "img", attributes["alt"] == nil { attributes["alt"] = "" }
                 if HTMLPolicy.blocks.contains(name) { text.add("\n") }
                 if name == "pre" { text.beginVerbatim() }
+                if let address = attributes["href"] ?? attributes["src"] { addresses.append(address) }
                 html += "<\(name)"
                 for (attribute, value) in attributes.sorted(by: { $0.key < $1.key }) {
                     html += value.isEmpty && attribute != "alt" ? " \(attribute)" : " \(attribute)=\"\(escape(value))\""

@@ -4,9 +4,12 @@ public struct RichText: Sendable, Hashable {
     public let html: String
     /// What a reader sees, without markup; blocks stand on lines of their own.
     public let text: String
+    /// Where its links lead and its pictures are, in order.
+    public let addresses: [String]
 
-    public init(html: String, text: String) {
+    public init(html: String, text: String, addresses: [String] = []) {
         self.html = html
         self.text = text
+        self.addresses = addresses
     }
 }

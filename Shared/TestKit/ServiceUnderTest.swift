@@ -89,7 +89,7 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
             uri: path.hasPrefix("/") ? path : "/v1/tenants/\(tenant.text)/\(path)", method: method, headers: headers,
             body: bytes.map { ByteBuffer(bytes: $0) })
         return ServiceReply(
-            status: response.status.code, headers: response.headers, text: String(buffer: response.body))
+            status: response.status.code, headers: response.headers, bytes: Array(response.body.readableBytesView))
     }
 
     /// Sends what must succeed.
@@ -142,8 +142,9 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
 public struct ServiceReply: Sendable {
     public let status: Int
     public let headers: HTTPFields
-    public let text: String
+    public let bytes: [UInt8]
 
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
     public var json: JSON { (try? JSON.parse(text)) ?? .null }
 
     /// Each fault's place and code, sorted: `/title required`.

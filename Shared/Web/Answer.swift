@@ -46,6 +46,13 @@ public struct Answer: Sendable {
         return Answer(status, headers: headers, content: content)
     }
 
+    /// The same with an entity tag; for who has what it stands for, a 304 without the content (RFC 9110, section 13.1.2).
+    /// - Parameter tag: a strong one, in its quotes.
+    public func tagged(_ tag: String, ifNoneMatch: String?) -> Answer {
+        let known = EntityTag.matches(ifNoneMatch, tag: tag) ? Answer(.notModified, headers: headers) : self
+        return known.with(.eTag, tag)
+    }
+
     /// The same with a header set.
     public func with(_ name: HTTPField.Name, _ value: String) -> Answer {
         var answer = self

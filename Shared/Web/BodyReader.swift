@@ -17,6 +17,11 @@ struct BodyReader {
         switch body.form {
         case .none:
             return Result()
+        case .bytes:
+            try checkMediaType(request, body)
+            let bytesMax = body.bytesMax ?? limits.bodyBytes
+            try checkLength(request, bytesMax: bytesMax)
+            return Result(bytes: try await collect(request, bytesMax: bytesMax))
         case .stream:
             try checkMediaType(request, body)
             try checkLength(request, bytesMax: body.bytesMax ?? limits.bodyBytes)

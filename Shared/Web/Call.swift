@@ -43,6 +43,9 @@ public struct Call: Sendable {
         return json
     }
 
+    /// The body of a route that declares `.bytes`; empty where none came.
+    public var bytes: [UInt8] { bodyBytes }
+
     /// The body as it arrives, for routes that declare `.stream`; beyond the declared size it ends with a 413.
     public var stream: LimitedBody {
         LimitedBody(body: request.body, bytesMax: mounted.route.body.bytesMax ?? .max)

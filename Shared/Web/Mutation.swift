@@ -150,7 +150,8 @@ enum GenericEvents {
         // One that asks for events and is written by routes of its own may be written in any way.
         let operations = resource.operations.writes ? resource.operations : .all
         var actions: [MutationAction] = []
-        if operations.contains(.create) { actions.append(.create) }
+        // What is changed or deleted here was created, if by a route of its own.
+        if operations.writes { actions.append(.create) }
         if operations.contains(.update) { actions.append(.update) }
         if operations.contains(.delete) { actions.append(.delete) }
         if operations.contains(.restore), resource.softDelete { actions.append(.restore) }

@@ -120,6 +120,8 @@ public struct Body: Sendable {
         case none
         /// JSON, collected and parsed before the handler runs.
         case json(Check)
+        /// Bytes, collected before the handler runs.
+        case bytes
         /// Bytes that the handler reads as they come.
         case stream
     }
@@ -175,6 +177,12 @@ public struct Body: Sendable {
         Body(
             form: .json(.schema), isRequired: required, bytesMax: bytesMax, mediaTypes: [json], schema: schema,
             example: example)
+    }
+
+    /// Bytes of these media types, which the handler finds whole in ``Call/bytes``. Not for more than memory has to spare for
+    /// each of the requests at once.
+    public static func bytes(_ mediaTypes: [String], bytesMax: Int) -> Body {
+        Body(form: .bytes, isRequired: true, bytesMax: bytesMax, mediaTypes: mediaTypes)
     }
 
     /// Bytes of these media types, which the handler reads from ``Call/stream``.

@@ -97,6 +97,18 @@ struct SanitizerTests {
         }
     }
 
+    @Test("says where links lead and pictures are, as far as they are left")
+    func addresses() {
+        let text = """
+            [a](/a?b=1&c=2) ![p](https://p.example/p.png) [![in](/in)](/out) <img src="javascript:alert(1)"> [x](javascript:x)
+            <svg><image href="/gone"></svg> https://auto.example
+            """
+        let addresses = Markdown.render(text).addresses
+        #expect(
+            addresses == ["/a?b=1&c=2", "https://p.example/p.png", "/out", "/in", "https://auto.example"],
+            "\(addresses)")
+    }
+
     @Test(
         "in Markdown's own words",
         arguments: [

@@ -83,6 +83,12 @@ struct Articles: Resource {
                 WHERE s.tenant_id = t.tenant_id AND s.id = t.section_id AND s.category_id = ANY(\(filter.uuids)))
             """
         },
+        Filter(Parameter("imageId", .uuid, "Shows this image.").list) { filter in
+            """
+            EXISTS (SELECT FROM kb_article_images AS r
+                WHERE r.tenant_id = t.tenant_id AND r.article_id = t.id AND r.image_id = ANY(\(filter.uuids)))
+            """
+        },
     ]
 
     let expansions = [ArticleFigures.expansion]
@@ -98,7 +104,7 @@ struct Articles: Resource {
         draft.values.set("revision", Int64(1))
         if draft.values.uuid("authorId") == nil, let author = op.actor.userId { draft.values.set("authorId", author) }
         try checkGroups(of: draft)
-        try render(&draft)
+        try await render(&draft, op)
         if let given = draft.values.string("slug") {
             draft.values.set("slug", try Slug.checked(given))
         } else {
@@ -133,7 +139,7 @@ struct Articles: Resource {
         }
         guard Revisions.fields.contains(where: { draft.values.contains($0) && draft.string($0) != before.string($0) })
         else { return }
-        try render(&draft)
+        try await render(&draft, op)
         draft.values.set("revision", (before.int("revision") ?? 0) + 1)
         if let source = before.uuid("translationOf") {
             draft.values.set("sourceRevision", try await text(ofSource: source, op).revision)
@@ -157,9 +163,19 @@ struct Articles: Resource {
         throw .invalid([Fault(.pointer("/groupIds"), "required", "An article for groups needs at least one.")])
     }
 
-    private func render(_ draft: inout Draft) throws {
+    func didDelete(_ mutation: inout Mutation, _ op: Operation) async throws {
+        ShownImages.forget(of: mutation.record, op)
+    }
+
+    func didRestore(_ mutation: inout Mutation, _ op: Operation) async throws {
+        let rich = Markdown.render(mutation.record.string("body") ?? "")
+        try await ShownImages(in: rich, of: op.tenantId).keep(for: mutation.record.id, mayLack: true, op)
+    }
+
+    private func render(_ draft: inout Draft, _ op: Operation) async throws {
         guard let body = draft.values.string("body") else { return }
         let rich = Markdown.render(body)
+        try await ShownImages(in: rich, of: op.tenantId).keep(for: draft.id, op)
         draft.values.set("bodyHtml", rich.html)
         draft.values.set("bodyText", rich.text)
     }

@@ -5,7 +5,6 @@ import Database
 import HTTPTypes
 import Markup
 import Mustache
-import NIOCore
 import Search
 import Web
 
@@ -304,7 +303,7 @@ struct HelpCenter: Sendable {
         Route(
             .post, "\(Self.root)/{locale}/articles/{slug}/feedback", on: [.platform], access: .open,
             summary: "Whether an article helped", tag: "help",
-            body: .stream(["application/x-www-form-urlencoded"], bytesMax: 1_000),
+            body: .bytes(["application/x-www-form-urlencoded"], bytesMax: 1_000),
             answers: [AnswerSpec(.seeOther, "Back to the article.")]
         ) { call in
             guard let site = try await HelpSite.find(try call.parameter("organization"), in: database) else {
@@ -313,10 +312,8 @@ struct HelpCenter: Sendable {
             let locale = try Self.locale(call)
             let slug = try call.parameter("slug")
             let request = PageRequest(call: call, site: site, locale: locale, words: HelpWords.of(locale))
-            var bytes: [UInt8] = []
-            for try await part in call.stream { bytes += Array(part.readableBytesView) }
             let isHelpful: Bool? =
-                switch String(decoding: bytes, as: UTF8.self) {
+                switch String(decoding: call.bytes, as: UTF8.self) {
                 case "helpful=yes": true
                 case "helpful=no": false
                 default: nil
@@ -367,10 +364,7 @@ struct HelpCenter: Sendable {
             request.call.headers[.userAgent] ?? "",
         ]
         let code = HMAC<SHA256>.authenticationCode(for: Array(parts.joined(separator: "\n").utf8), using: visitorKey)
-        return code.prefix(12).map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
+        return code.prefix(12).hexadecimal
     }
 
     // MARK: Documents for machines
@@ -480,16 +474,7 @@ extension Answer {
     fileprivate func validated(against ifNoneMatch: String?) -> Answer {
         guard status == .ok, case .bytes(let bytes) = content else { return self }
         let digest = SHA256.hash(data: bytes).prefix(12).map { String($0, radix: 36) }.joined()
-        let tag = "\"\(digest)\""
-        let known = (ifNoneMatch ?? "").split(separator: ",").map { candidate in
-            candidate.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-        }
-        let isKnown = known.contains { text in
-            let candidate = String(text)
-            return candidate == tag || candidate == "W/" + tag || candidate == "*"
-        }
-        guard isKnown else { return with(.eTag, tag) }
-        return Answer(.notModified, headers: headers).with(.eTag, tag)
+        return tagged("\"\(digest)\"", ifNoneMatch: ifNoneMatch)
     }
 }
 

@@ -5,7 +5,6 @@ import Database
 import HTTPTypes
 import Mail
 import Messaging
-import NIOCore
 import Web
 
 #if canImport(FoundationEssentials)
@@ -244,12 +243,10 @@ extension EmailReports {
                 A delivery status notification (RFC 3464) or a complaint (RFC 5965), whole. What is neither, or is about mail \
                 from elsewhere, counts for nothing.
                 """,
-            tag: "email_reports", body: .stream(["message/rfc822"], bytesMax: messageOctetsMax), answers: [outcome],
+            tag: "email_reports", body: .bytes(["message/rfc822"], bytesMax: messageOctetsMax), answers: [outcome],
             operationId: "reportEmailMessage"
         ) { call in
-            var bytes: [UInt8] = []
-            for try await part in call.stream { bytes += Array(part.readableBytesView) }
-            let reports = try Report.checked(bytes)
+            let reports = try Report.checked(call.bytes)
             return try await call.write { op in
                 var count: Int64 = 0
                 for report in reports where try await take(report, op) { count += 1 }

@@ -6,7 +6,6 @@ import Database
 import HTTPTypes
 import Markup
 import Messaging
-import NIOCore
 import Web
 
 #if canImport(FoundationEssentials)
@@ -61,13 +60,11 @@ struct UnsubscribeRoutes: Sendable {
             Route(
                 .post, "unsubscribe/{token}", on: [.platform], access: .open,
                 summary: "Get no more mail: what List-Unsubscribe-Post asks for (RFC 8058)", tag: "unsubscribe",
-                body: .stream(["application/x-www-form-urlencoded", "multipart/form-data"], bytesMax: 1_000),
+                body: .bytes(["application/x-www-form-urlencoded", "multipart/form-data"], bytesMax: 1_000),
                 answers: [Self.page, Self.missing], operationId: "unsubscribe"
             ) { call in
                 let token = try token(of: call)
-                var bytes: [UInt8] = []
-                for try await part in call.stream { bytes += Array(part.readableBytesView) }
-                let form = String(decoding: bytes, as: UTF8.self)
+                let form = String(decoding: call.bytes, as: UTF8.self)
                 guard form.contains("List-Unsubscribe"), form.contains("One-Click") else {
                     throw Problem.badRequest("The form says List-Unsubscribe=One-Click.")
                 }

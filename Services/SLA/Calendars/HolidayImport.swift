@@ -3,7 +3,6 @@
 import BusinessTime
 import Contracts
 import HTTPTypes
-import NIOCore
 import Web
 
 #if canImport(FoundationEssentials)
@@ -24,7 +23,7 @@ enum HolidayImport {
             Parameter("replace", .boolean, "Take the place of the present holidays instead of joining them."),
             TermsChange.dryRun,
         ],
-        body: .stream(["text/calendar"], bytesMax: ICalendarHolidays.bytesMax),
+        body: .bytes(["text/calendar"], bytesMax: ICalendarHolidays.bytesMax),
         answers: [
             AnswerSpec(
                 .ok, "What was taken, and what was not.",
@@ -44,9 +43,7 @@ enum HolidayImport {
                 ])
         ], operationId: "importHolidays"
     ) { call in
-        var bytes: [UInt8] = []
-        for try await chunk in call.stream { bytes += chunk.readableBytesView }
-        guard let feed = ICalendarHolidays(String(decoding: bytes, as: UTF8.self)) else {
+        guard let feed = ICalendarHolidays(String(decoding: call.bytes, as: UTF8.self)) else {
             throw Problem.invalid([Fault(.pointer(""), "no_icalendar", "It does not begin with BEGIN:VCALENDAR.")])
         }
         let id = try call.id("businessCalendarId")
