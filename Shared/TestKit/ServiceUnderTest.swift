@@ -33,10 +33,15 @@ public final class ServiceUnderTest<S: Microservice>: Sendable {
 
     /// Runs `body` with the service that `make` makes of a database.
     public static func with(
-        _ make: (Database) -> S, _ body: @escaping @Sendable (ServiceUnderTest<S>) async throws -> Void
+        _ make: (Database) -> S, configure: (inout DatabaseConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (ServiceUnderTest<S>) async throws -> Void
     ) async throws {
         let keys = try InternalContext.Keys(current: String(repeating: "k", count: 32))
-        try await TestDatabase.with(S.name, S.allMigrations, configure: { $0.maxConnections = 16 }) { test in
+        func configured(_ configuration: inout DatabaseConfiguration) {
+            configuration.maxConnections = 16
+            configure(&configuration)
+        }
+        try await TestDatabase.with(S.name, S.allMigrations, configure: configured) { test in
             let service = make(test.database)
             let api = ServiceAPI(
                 service: S.name, database: test.database,

@@ -138,6 +138,29 @@ public final class TestDatabase: Sendable {
         return try await BlockingThread.run { try PlainSession(url: url).rows(sql) }
     }
 
+    /// Runs `body` while the database lets nobody in, and nobody who was in stays.
+    public func away<Result>(_ body: () async throws -> Result) async throws -> Result {
+        let (server, name) = (server.url(of: nil), name)
+        func letIn(_ isOpen: Bool) async throws {
+            try await BlockingThread.run {
+                let session = try PlainSession(url: server)
+                try session.execute("ALTER DATABASE \"\(name)\" ALLOW_CONNECTIONS \(isOpen)")
+                if isOpen { return }
+                _ = try session.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name])
+            }
+        }
+        try await letIn(false)
+        let result: Result
+        do {
+            result = try await body()
+        } catch {
+            try await letIn(true)
+            throw error
+        }
+        try await letIn(true)
+        return result
+    }
+
     /// Closes the pools and drops the database.
     public func drop() async throws {
         database.close()

@@ -105,7 +105,10 @@ struct SearchTests {
     func corrections() async throws {
         try await KnowledgeUnderTest.with { knowledge in
             let section = try await knowledge.section()
-            for (title, body) in [("Form", ""), ("Fork", "a fork"), ("Forks", "one fork"), ("Authentication", "")] {
+            let articles = [
+                ("Form", ""), ("Fork", "a fork"), ("Forks", "one fork"), ("Authentication", ""), ("Zürich", ""),
+            ]
+            for (title, body) in articles {
                 try await _ = knowledge.article(title, in: section, ["body": .string(body)], publish: true)
             }
             try await WordCensus(database: knowledge.database).countAll()
@@ -113,6 +116,8 @@ struct SearchTests {
             #expect(try await search("xuthentikasion", knowledge)["correctedQuery"] == .null)
             #expect(try await search("authentikasion", knowledge)["correctedQuery"] == "authentication")
             #expect(try await search("AUTHENTICATOIN -form", knowledge)["correctedQuery"] == "authentication -form")
+            #expect(try await search("zurich", knowledge)["correctedQuery"] == "zürich")
+            #expect(try await search("forz zurich", knowledge)["total"] == 0)
         }
     }
 

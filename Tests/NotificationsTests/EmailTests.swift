@@ -19,10 +19,11 @@ private struct MailDesk: Sendable {
 
     static func with(
         react: @escaping @Sendable (SMTPSink.Moment, Int) -> SMTPSink.Reaction = { _, _ in .usual },
+        configure: @escaping @Sendable (inout DatabaseConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (MailDesk) async throws -> Void
     ) async throws {
         try await SMTPSink.with(extensions: SMTPSink.usualExtensions + ["DSN"], react: react) { sink in
-            try await NotificationsUnderTest.with({ database in
+            let make: @Sendable (Database) -> NotificationsService = { database in
                 let server = SMTPConfiguration(host: "127.0.0.1", port: sink.port, encryption: .none)
                 let email = try! EmailFeature(
                     database: database, server: server,
@@ -32,7 +33,8 @@ private struct MailDesk: Sendable {
                 return NotificationsService(
                     database: database, ticketURL: "https://desk.example/{ticketId}",
                     features: [email])
-            }) { desk in
+            }
+            try await NotificationsUnderTest.with(make, configure: configure) { desk in
                 try await body(MailDesk(desk: desk, sink: sink))
             }
         }
@@ -291,6 +293,27 @@ private struct MailDesk: Sendable {
     }
 
     // MARK: Reports
+
+    @Test("Who reports or unsubscribes while the database is away is told to come again, and then it counts")
+    func databaseAway() async throws {
+        try await MailDesk.with(configure: { $0.acquireTimeout = .seconds(1) }) { mail in
+            try await mail.tell()
+            let id = try #require(try await mail.desk.deliveries("channel=email").first?["id"]?.stringValue)
+            let path = try mail.unsubscribePath()
+            let bounce = Array(mail.bounce(id).replacing("\n", with: "\r\n").utf8)
+            try await mail.desk.test.away {
+                let report = try await mail.desk.send(
+                    .post, "email_reports/message", bytes: bounce, headers: [.contentType: "message/rfc822"])
+                let unsubscription = try await mail.post(form: "List-Unsubscribe=One-Click", to: path)
+                for answer in [report, unsubscription] {
+                    #expect(answer.status == 503 && answer.headers[.retryAfter] != nil, "\(answer.text)")
+                }
+            }
+            #expect(try await mail.report(mail.bounce(id))["reports"] == 1)
+            #expect(try await mail.post(form: "List-Unsubscribe=One-Click", to: path).status == 200)
+            #expect(try await mail.suppressed().contains("ada@example.com hard_bounce"))
+        }
+    }
 
     @Test(arguments: ["email_reports/message", "/v1/admin/email_reports/message"])
     func aHardBounceSuppresses(path: String) async throws {

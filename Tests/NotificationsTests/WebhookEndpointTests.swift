@@ -149,4 +149,26 @@ struct WebhookEndpointTests {
 
 extension JSON {
     fileprivate var serializedText: String { String(decoding: serialized(), as: UTF8.self) }
+
+    @Test("While the database is away every request is to come again")
+    func databaseAway() async throws {
+        let service: @Sendable (Database) -> WebhookService = { WebhookService(WebhookService.webhooks($0)) }
+        try await WebhooksUnderTest.with(service, configure: { $0.acquireTimeout = .seconds(1) }) { hooks in
+            let (id, _) = try await hooks.endpoint(9)
+            let endpoint = "webhook_endpoints/\(id)"
+            let requests: [(HTTPRequest.Method, String, JSON?)] = [
+                (.get, "webhook_endpoints", nil), (.post, "webhook_endpoints", ["url": "http://127.0.0.1:9/in"]),
+                (.post, "\(endpoint)/rotate_secret", [:]), (.put, "\(endpoint)/headers", [:]),
+                (.post, "\(endpoint)/test", [:]), (.post, "\(endpoint)/replay", ["since": "2026-01-01T00:00:00Z"]),
+                (.post, "webhook_deliveries/\(id)/redeliver", nil), (.delete, endpoint, nil),
+            ]
+            try await hooks.test.away {
+                for (method, path, body) in requests {
+                    let answer = try await hooks.send(method, path, body)
+                    #expect(answer.status == 503 && answer.headers[.retryAfter] != nil, "\(path): \(answer.text)")
+                }
+            }
+            #expect(try await hooks.ok(.get, endpoint)["id"] == .string(id))
+        }
+    }
 }
