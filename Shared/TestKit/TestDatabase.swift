@@ -146,7 +146,8 @@ public final class TestDatabase: Sendable {
                 let session = try PlainSession(url: server)
                 try session.execute("ALTER DATABASE \"\(name)\" ALLOW_CONNECTIONS \(isOpen)")
                 if isOpen { return }
-                _ = try session.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name])
+                _ = try session.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name])
             }
         }
         try await letIn(false)
