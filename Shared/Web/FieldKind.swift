@@ -346,7 +346,8 @@ extension Field.Kind {
             if format?.name == "uri" { return "https://example.com/" }
             if format?.pattern == Field.TextFormat.key.pattern { return "sample_key" }
             let text = "Sample text"
-            return .string(String(text.prefix(max(length.upperBound, 0))))
+            let padding = String(repeating: "x", count: max(0, length.lowerBound - text.count))
+            return .string(String((text + padding).prefix(max(length.upperBound, 0))))
         case .choice(let values): return .string(values.first ?? "")
         case .integer(let range): return .int(min(max(1, range.lowerBound), range.upperBound))
         case .number(let range): return .double(min(max(1, range.lowerBound), range.upperBound))

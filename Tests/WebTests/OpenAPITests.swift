@@ -82,6 +82,22 @@ struct OpenAPITests {
 
     @Test("its references lead somewhere, and its examples meet its schemas")
     func examples() throws {
+        // Texts of any length have an example.
+        let route = Route(
+            .post, "texts", permission: "samples.write", summary: "Take texts", tag: "samples",
+            body: .fields([
+                .text("hash", 64...64).required, .text("short", 1...3).required, .text("long", 15...20).required,
+            ]),
+            answers: [.noContent], operationId: "takeTexts"
+        ) { _ in .noContent }
+        try checkExamples(of: document)
+        let texts = try Self.document(routes: [route])
+        try checkExamples(of: texts)
+        let content = texts["paths"]?["/v1/tenants/{tenantId}/texts"]?["post"]?["requestBody"]?["content"]
+        #expect(content?["application/json"]?["example"]?["hash"]?.stringValue?.count == 64)
+    }
+
+    private func checkExamples(of document: JSON) throws {
         func check(_ json: JSON, at path: String) throws {
             if let reference = json["$ref"]?.stringValue {
                 #expect(document.value(at: String(reference.dropFirst())) != nil, "\(reference) at \(path)")

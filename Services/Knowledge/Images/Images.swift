@@ -29,7 +29,8 @@ struct Images: Resource {
         .integer("sizeBytes", 1...Int64(ImageFile.bytesMax)).readOnly.notNull.sortable,
         .integer("width", 1...Int64(ImageFile.sideMax)).readOnly.notNull.described("In pixels."),
         .integer("height", 1...Int64(ImageFile.sideMax)).readOnly.notNull.described("In pixels."),
-        .text("sha256", 64...64).readOnly.notNull.filterable.described("Of the file, in hexadecimal digits."),
+        .text("sha256", 64...64).readOnly.notNull.filterable.described("Of the file, in hexadecimal digits.")
+            .example("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     ]
 
     func visible(to caller: Caller) -> SQL? { Self.shown(to: ArticleAudience(caller)) }
